@@ -1,0 +1,357 @@
+/* v6_errors: what fails costs one client, not the room; quit ends it all. */
+#define _POSIX_C_SOURCE 200809L
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    /* One recv() is one message. Still wrong: TCP keeps no boundaries, so a
+     * long line comes out in pieces, and two quick ones may come out as one. */
+    MSG_SIZE = 1024,
+    HEAD_SIZE = 64,  /* what we put before a message */
+    NAME_SIZE = 24,  /* "255.255.255.255:65535" */
+    TIME_SIZE = 20,  /* "2026-11-23 06:44:56" */
+    WHERE_SIZE = 300 /* "HOST:PORT" as typed, cut when longer */
+};
+
+struct client {
+    int fd;
+    char name[NAME_SIZE];
+    struct client *next;
+};
+
+static int listener;
+static int wake[2]; /* a pipe: closing wake[1] wakes accept_loop */
+static atomic_bool stopping;
+static atomic_int threads = 1; /* main is one */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* threads fell */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards room */
+static struct client *room;
+
+/* Writes the local time into buf, which has TIME_SIZE bytes; returns buf. */
+static char *now(char *buf)
+{
+    time_t t = time(NULL);
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    strftime(buf, TIME_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
+    return buf;
+}
+
+/* One event, one line, one call: lines of two threads never mix. */
+static void log_event(const char *thread, const char *what, const char *why)
+{
+    char when[TIME_SIZE];
+
+    fprintf(stderr, "%s %s %s%s\n", now(when), thread, what, why);
+}
+
+/* For what we cannot start or go on without; never for a client's failure. */
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "server: %s: %s\n", what, why);
+    exit(1);
+}
+
+/* Writes "IP:PORT" into name, which has NAME_SIZE bytes. */
+static void name_of(const struct sockaddr_in *addr, char *name)
+{
+    char ip[INET_ADDRSTRLEN];
+
+    inet_ntop(AF_INET, &addr->sin_addr, ip, sizeof ip);
+    snprintf(name, NAME_SIZE, "%s:%d", ip, ntohs(addr->sin_port));
+}
+
+/* Sends all n bytes, however long it takes; -1 when the client is gone. */
+static int send_all(int fd, const char *buf, size_t n)
+{
+    while (n > 0) {
+        ssize_t sent = send(fd, buf, n, 0);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return -1;
+        buf += sent;
+        n -= sent;
+    }
+    return 0;
+}
+
+/* Writes the answer to msg, n bytes, into out; returns its length. */
+static size_t answer(char *out, struct client *c, const char *msg, size_t n)
+{
+    char when[TIME_SIZE];
+    int head = snprintf(out, HEAD_SIZE, "[%s] %s ", now(when), c->name);
+
+    memcpy(out + head, msg, n); /* bytes, not a string: no %s, no strlen() */
+    return head + n;
+}
+
+static int is_quit(const char *msg, size_t n)
+{
+    if (n > 0 && msg[n - 1] == '\n')
+        n--;
+    if (n > 0 && msg[n - 1] == '\r')
+        n--;
+    return n == 4 && memcmp(msg, "quit", 4) == 0;
+}
+
+static void join(struct client *c)
+{
+    pthread_mutex_lock(&lock);
+    c->next = room;
+    room = c;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Frees c. Off the list first: once its descriptor is closed, the next client
+ * may get the same number, and would hear everything twice. */
+static void leave(struct client *c)
+{
+    struct client **p = &room;
+
+    pthread_mutex_lock(&lock);
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    pthread_mutex_unlock(&lock);
+    close(c->fd);
+    log_event(c->name, "left", "");
+    free(c);
+}
+
+/* Still wrong: while one reader does not read, we wait in send() with the
+ * lock held, and the whole room, stop() too, waits for us. */
+static void broadcast(const char *msg, size_t n)
+{
+    pthread_mutex_lock(&lock);
+    for (struct client *c = room; c != NULL; c = c->next)
+        if (send_all(c->fd, msg, n) < 0)
+            shutdown(c->fd, SHUT_RDWR); /* so its own thread sees it leave */
+    pthread_mutex_unlock(&lock);
+}
+
+static void list_room(void)
+{
+    pthread_mutex_lock(&lock);
+    for (struct client *c = room; c != NULL; c = c->next)
+        printf("%s\n", c->name);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Starts a detached thread; -1, and a line in the log, if there is none. */
+static int spawn(void *(*start)(void *), void *arg)
+{
+    pthread_t thread;
+    int err;
+
+    threads++;
+    err = pthread_create(&thread, NULL, start, arg);
+    if (err != 0) {
+        threads--;
+        log_event("accept", "pthread_create: ", strerror(err));
+        return -1;
+    }
+    pthread_detach(thread);
+    return 0;
+}
+
+/* What a thread does last. */
+static void thread_ends(void)
+{
+    pthread_mutex_lock(&lock);
+    threads--;
+    pthread_cond_signal(&ended);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Returns when only main is left. */
+static void wait_for_threads(void)
+{
+    pthread_mutex_lock(&lock);
+    while (threads > 1)
+        pthread_cond_wait(&ended, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+/* The thread of one client. */
+static void *serve(void *arg)
+{
+    struct client *c = arg;
+    char msg[MSG_SIZE], out[HEAD_SIZE + MSG_SIZE];
+    ssize_t n = 0;
+
+    log_event(c->name, "joined", "");
+    while (!stopping) {
+        n = recv(c->fd, msg, sizeof msg, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0 || is_quit(msg, n))
+            break;
+        broadcast(out, answer(out, c, msg, n));
+    }
+    if (n < 0)
+        log_event(c->name, "recv: ", strerror(errno));
+    leave(c);
+    thread_ends();
+    return NULL;
+}
+
+/* Waits for fd to be readable, for stop(), or for ms milliseconds. */
+static void await(int fd, int ms)
+{
+    struct pollfd fds[] = {{wake[0], POLLIN, 0}, {fd, POLLIN, 0}};
+
+    poll(fds, 2, ms);
+}
+
+/* Returns the next client, or NULL if there is none. One who came and went
+ * is no error; when descriptors or memory run out we rest for a second: the
+ * newcomer waits in the queue, and the room goes on. */
+static struct client *accept_client(void)
+{
+    struct sockaddr_in addr;
+    socklen_t len = sizeof addr;
+    struct client *c = malloc(sizeof *c);
+
+    if (c != NULL)
+        c->fd = accept(listener, (struct sockaddr *)&addr, &len);
+    if (c == NULL || c->fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            log_event("accept", "accept: ", strerror(errno));
+            await(-1, 1000);
+        }
+        free(c);
+        return NULL;
+    }
+    fcntl(c->fd, F_SETFL, 0); /* BSD hands the listener's O_NONBLOCK on. */
+    name_of(&addr, c->name);
+    return c;
+}
+
+static void *accept_loop(void *arg)
+{
+    struct client *c;
+
+    (void)arg;
+    while (!stopping) {
+        await(listener, -1);
+        c = accept_client();
+        if (c == NULL)
+            continue;
+        join(c);
+        if (spawn(serve, c) < 0)
+            leave(c);
+    }
+    thread_ends();
+    return NULL;
+}
+
+/* strtol(3), because getaddrinfo(3) takes 99999 and http. */
+static int is_port(const char *s)
+{
+    if (*s == '\0' || s[strspn(s, "0123456789")] != '\0')
+        return 0;
+    return strtol(s, NULL, 10) <= 65535;
+}
+
+/* Returns a socket that listens on host:port, or dies and says why. */
+static int listen_on(const char *host, const char *port)
+{
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *ai;
+    struct sockaddr_in addr;
+    socklen_t len = sizeof addr;
+    char where[WHERE_SIZE], name[NAME_SIZE];
+    int fd, err, on = 1;
+
+    snprintf(where, sizeof where, "%s:%s", host, port);
+    if (!is_port(port))
+        die(where, "a port is a number from 0 to 65535");
+    err = getaddrinfo(host, port, &hints, &ai);
+    if (err != 0)
+        die(where, gai_strerror(err));
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0
+        || bind(fd, ai->ai_addr, ai->ai_addrlen) < 0
+        || listen(fd, SOMAXCONN) < 0)
+        die(where, strerror(errno));
+    freeaddrinfo(ai);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    name_of(&addr, name);
+    log_event("main", "listening on ", name);
+    return fd;
+}
+
+/* Wakes every thread: each sees that its conversation is over. */
+static void stop(void)
+{
+    stopping = 1;
+    close(wake[1]);
+    pthread_mutex_lock(&lock);
+    for (struct client *c = room; c != NULL; c = c->next)
+        shutdown(c->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&lock);
+    log_event("main", "stopping", "");
+}
+
+/* Returns after quit, or when its input ends: then we serve on without it. */
+static void console(void)
+{
+    char line[MSG_SIZE];
+
+    for (;;) {
+        if (isatty(STDIN_FILENO))
+            printf(">>> ");
+        fflush(stdout);
+        if (fgets(line, sizeof line, stdin) == NULL)
+            return;
+        line[strcspn(line, "\r\n")] = '\0';
+        if (strcmp(line, "quit") == 0) {
+            stop();
+            return;
+        }
+        printf("%d threads\n", threads);
+        list_room();
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    const char *host = argc > 2 ? argv[1] : "localhost";
+    const char *port = argc > 1 ? argv[argc - 1] : "9999";
+    int help = argc == 2 && strcmp(argv[1], "-h") == 0;
+
+    if (help || argc > 3 || (argc > 1 && argv[1][0] == '-')) {
+        fprintf(help ? stdout : stderr,
+                "usage: server [PORT] | server HOST PORT"
+                "  (localhost and 9999 when left out)\n");
+        return help ? 0 : 2;
+    }
+    signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
+    if (pipe(wake) < 0)
+        die("pipe", strerror(errno));
+    listener = listen_on(host, port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() never blocks */
+    if (spawn(accept_loop, NULL) < 0)
+        return 1;
+    console();
+    wait_for_threads();
+    close(listener);
+    close(wake[0]);
+    return 0;
+}
