@@ -1,0 +1,209 @@
+#!/usr/bin/env bats
+# client: the test plays its server (host), or lets it into a real room.
+
+load language.bash
+
+@test "the client says hello first" {
+    host listens
+    client starts "$PORT"
+    host accepts
+    host hears 'say hello\n'
+}
+
+@test "the client shows what arrives" {
+    greeted
+    host says 'welcome\n'
+    client shows 'welcome\n'
+    host says 'to the room\n'
+    client shows 'to the room\n'
+}
+
+@test "a piece without a newline is shown on a line of its own" {
+    greeted
+    host says 'no newline'
+    client shows 'no newline\n'
+}
+
+@test "bytes are shown as they came: UTF-8, GBK, NUL and 0xFF" {
+    greeted
+    host says '\xe4\xbd\xa0 \xc4\xe3 \0\xff\n'
+    host says 'then\n'
+    client shows 'then\n'
+    order client output
+    printf '\344\275\240 \304\343 \000\377\nthen\n' >"$CASE/expected"
+    cmp -s "$CASE/expected" "$CASE/out" ||
+        because bytes "expected: $(od -c "$CASE/expected")" \
+            "seen:     $(od -c "$CASE/out")"
+}
+
+@test "what is typed is sent, line by line, newline and all" {
+    greeted
+    client types 'one\ntwo\n'
+    host hears 'one\ntwo\n'
+    client says '\xe4\xbd\xa0 \xc4\xe3'
+    host hears '\xe4\xbd\xa0 \xc4\xe3\n'
+}
+
+@test "quit is not sent: the client leaves in good order, with status 0" {
+    greeted
+    client says bye
+    client says quit
+    host hears 'bye\n'
+    host sees a farewell
+    host vanishes
+    client ends with 0
+}
+
+@test "what is said until the end is still shown after quit" {
+    greeted
+    client says quit
+    host sees a farewell
+    host says 'good bye\n'
+    host vanishes
+    client shows 'good bye\n'
+    client ends with 0
+}
+
+@test "at the end of its input the client leaves, once all is sent" {
+    host listens
+    client starts "$PORT"
+    client types 'one\ntwo\nthree'
+    client input ends
+    host accepts
+    host hears 'say hello\none\ntwo\nthree\n'
+    host sees a farewell
+    host vanishes
+    client ends with 0
+}
+
+@test "the end of input with lines unsent is an error" {
+    host listens
+    host disappears
+    client starts "$PORT"
+    client types 'lost\n'
+    client input ends
+    client ends with 1
+}
+
+@test "a server that is not there yet is waited for" {
+    host listens
+    host disappears
+    client starts "$PORT"
+    client says 'I was early'
+    host listens again
+    host accepts
+    host hears 'say hello\nI was early\n'
+}
+
+@test "a server that goes and comes back finds the client again" {
+    greeted
+    host vanishes
+    host accepts
+    host hears 'say hello\n'
+    client says 'still me'
+    host hears 'still me\n'
+}
+
+@test "a server that crashes and comes back finds the client again" {
+    greeted
+    host resets it
+    host accepts
+    host hears 'say hello\n'
+    client says 'still me'
+    host hears 'still me\n'
+}
+
+@test "quit ends the client while it waits for a server" {
+    host listens
+    host disappears
+    client starts "$PORT"
+    client says quit
+    client ends with 0
+}
+
+@test "an IPv6 server is reached, too" {
+    order host listens ::1 || skip "::1 is no address of this machine"
+    PORT=$SAID
+    client starts ::1 "$PORT"
+    host accepts
+    host hears 'say hello\n'
+}
+
+@test "the client chats in a real room" {
+    the server starts
+    alice joins
+    client starts "$PORT"
+    alice hears at last 'say hello\n'
+    alice says 'hi there\n'
+    client shows 'hi there\n'
+    client says 'hi alice'
+    alice hears at last 'hi alice\n'
+    client says quit
+    client ends with 0
+    alice says 'gone?\n'
+    alice hears at last 'gone?\n'
+}
+
+@test "the client never resets a room that it leaves while all talk" {
+    the server starts
+    alice joins
+    client starts "$PORT"
+    alice hears at last 'say hello\n'
+    alice says 'a word to leave unread\n' 50 times
+    client says quit
+    client ends with 0
+    order server output
+    ! grep -q 'recv:' "$CASE/log" ||
+        because reset "expected: an end-of-stream" "seen:     a reset (log)"
+}
+
+@test "the client shows a prompt on a terminal, and what arrives on its own line" {
+    host listens
+    client starts +tty "$PORT"
+    host accepts
+    client shows '>>> '
+    host says 'hi\n'
+    client shows 'hi'
+    client shows '>>> '
+}
+
+@test "an unknown host is an error that the client names" {
+    client_refuses a..b a..b 9999
+}
+
+@test "a port that is none is an error that the client names" {
+    client_refuses 99999 99999
+    client_refuses http http
+    client_refuses localhost localhost ''
+}
+
+@test "the client answers too many arguments with its usage, and status 2" {
+    STORY+=("client starts with one argument too many")
+    order client starts a b c
+    client ends with 2
+}
+
+@test "the client's -h prints the usage, and that is no error" {
+    client starts -h
+    client shows usage
+    client ends with 0
+}
+
+greeted() {
+    host listens
+    client starts "$PORT"
+    host accepts
+    host hears 'say hello\n'
+}
+
+# client_refuses WORD ARGUMENT...: status 1, and WORD on stderr
+client_refuses() {
+    local word=$1
+    shift
+    client starts "$@"
+    client ends with 1
+    order client output
+    grep -q -e "$word" "$CASE/err" ||
+        because bytes "expected: \"$word\" in the message" \
+            "seen:     $(<"$CASE/err")"
+}

@@ -1,0 +1,173 @@
+/* guard: starts a program so that it cannot outlive or disturb its test. */
+#define _XOPEN_SOURCE 700
+#if defined(__linux__) || defined(__APPLE__)
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
+#endif
+#include "guard.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#endif
+
+void guard_init(void)
+{
+#ifdef PR_SET_CHILD_SUBREAPER
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+#endif
+}
+
+static void limit(int what, rlim_t most)
+{
+    struct rlimit r;
+
+    getrlimit(what, &r);
+    if (r.rlim_max == RLIM_INFINITY || r.rlim_max > most)
+        r.rlim_max = most;
+    r.rlim_cur = r.rlim_max;
+    setrlimit(what, &r);
+}
+
+/* In the child: everything as a program started by hand would find it. */
+static void become(char *argv[], int in, int out, int err,
+                   const struct limits *limits)
+{
+    sigset_t none;
+
+    setsid();
+    dup2(in, 0);
+    dup2(out, 1);
+    dup2(err, 2);
+    for (int fd = 3; fd < 1024; fd++)
+        close(fd);
+    for (int sig = 1; sig < 32; sig++)
+        signal(sig, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, 64 << 20);
+    limit(RLIMIT_NOFILE, limits->nofile ? limits->nofile : 1024);
+    if (limits->address)
+        limit(RLIMIT_AS, limits->address);
+#ifdef ADDR_NO_RANDOMIZE
+    /* Some ThreadSanitizers cannot live with much randomisation. */
+    if (getenv("GUARD_NO_RANDOMIZE"))
+        personality(ADDR_NO_RANDOMIZE);
+#endif
+    execv(argv[0], argv);
+    fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+static int ours(int fd)
+{
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return fd;
+}
+
+/* A new terminal: our end in *ours, the program's in *theirs. */
+static int open_tty(int *ours, int *theirs)
+{
+    *ours = posix_openpt(O_RDWR | O_NOCTTY);
+    if (*ours < 0 || grantpt(*ours) < 0 || unlockpt(*ours) < 0)
+        return -1;
+    *theirs = open(ptsname(*ours), O_RDWR | O_NOCTTY);
+    return *theirs < 0 ? -1 : 0;
+}
+
+int guard_start(struct child *c, char *argv[], const struct limits *limits)
+{
+    int in[2], out[2], err[2];
+
+    if (pipe(err) < 0)
+        return -1;
+    if (limits->tty) {
+        if (open_tty(&in[1], &in[0]) < 0)
+            return -1;
+        out[0] = in[1];
+        out[1] = in[0];
+    } else if (pipe(in) < 0 || pipe(out) < 0) {
+        return -1;
+    }
+    c->pid = fork();
+    if (c->pid < 0)
+        return -1;
+    if (c->pid == 0)
+        become(argv, in[0], out[1], err[1], limits);
+    close(in[0]);
+    if (!limits->tty)
+        close(out[1]);
+    close(err[1]);
+    c->in = ours(in[1]);
+    c->out = ours(out[0]);
+    c->err = ours(err[0]);
+    c->alive = 1;
+    return 0;
+}
+
+int guard_alive(struct child *c)
+{
+    if (c->alive && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
+        c->alive = 0;
+    return c->alive;
+}
+
+/* Kills our children that /proc tells of; the number found. */
+static int kill_children(void)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *d;
+    char path[300], line[512], *p;
+    int found = 0, parent;
+    FILE *f;
+
+    while (proc != NULL && (d = readdir(proc)) != NULL) {
+        if (d->d_name[0] < '1' || d->d_name[0] > '9')
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/stat", d->d_name);
+        f = fopen(path, "r");
+        if (f == NULL)
+            continue;
+        p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+        if (p && sscanf(p, ") %*c %d", &parent) == 1 && parent == getpid()) {
+            kill(atoi(d->d_name), SIGKILL);
+            found++;
+        }
+        fclose(f);
+    }
+    if (proc != NULL)
+        closedir(proc);
+    return found;
+}
+
+void guard_end(struct child *c)
+{
+    if (c->pid == 0)
+        return;
+    kill(-c->pid, SIGKILL);
+    if (c->alive) {
+        kill(c->pid, SIGKILL);
+        while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+            ;
+        c->alive = 0;
+    }
+}
+
+void guard_clean(void)
+{
+    /* Each one that we kill may hand us its own children. */
+    while (kill_children() > 0)
+        while (waitpid(-1, NULL, 0) > 0)
+            ;
+}

@@ -1,0 +1,365 @@
+# The language of the tests and of the demos: subject first.
+#
+#   the server starts             console says quit        crowd of 200 joins
+#   alice joins                   console shows quit       host listens
+#   alice says hi                 the server rests         client types hi
+#   bob hears hi from alice       the server ends with 0   client ends with 0
+#
+# Every sentence is an assertion: it returns 1 after noting, for the report,
+# what was expected, what was seen, and the class of the failure. Waiting is
+# done by tests/peer.c, which has one deadline for everything and gives up at
+# once when the server has died. Bytes are written as in C: '\n', '\0', '\xff'.
+#
+# Needs bash 3.2 and bats 1.8. What a test needs to know comes in variables,
+# all set by tests/run:
+#   KIT_STAGE     the rung under test                       v4_broadcast
+#   KIT_BUILD     the folder with the programs under test   build/kit
+#   KIT_RECORDS   where the verdicts go; may be empty
+#   KIT_DEADLINE  seconds after which waiting is in vain
+
+: "${KIT_ROOT:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
+: "${KIT_STAGE:=$(basename "$BATS_TEST_FILENAME" .bats)}"
+: "${KIT_BUILD:=$KIT_ROOT/build/kit}"
+: "${KIT_DEADLINE:=20}"
+: "${KIT_RECORDS:=}"
+
+# --- before and after each test ---
+
+setup() {
+    CASE=$BATS_TEST_TMPDIR
+    STORY=()
+    STARTED=$SECONDS
+    export PEER_SERVER=$KIT_BUILD/asan/$KIT_STAGE
+    export PEER_SERVER_PLAIN=$KIT_BUILD/plain/$KIT_STAGE
+    export PEER_CLIENT=$KIT_BUILD/asan/client
+    export PEER_DEADLINE=$((KIT_DEADLINE * 1000))
+    export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
+    export UBSAN_OPTIONS=halt_on_error=1
+    case $KIT_STAGE in
+        v1_echo) export PEER_ANSWER=echo ;;
+        makefile_fdopen) export PEER_ANSWER=lines ;;
+        *) export PEER_ANSWER=stamp ;;
+    esac
+    # The client is tried with v6_errors as the server.
+    [ "$KIT_STAGE" != client ] || PEER_SERVER=$KIT_BUILD/asan/v6_errors
+    open_stage
+}
+
+# Starts the peer: orders go out on 8, its answers come in on 9.
+open_stage() {
+    mkfifo "$CASE/orders" "$CASE/answers"
+    exec 8<>"$CASE/orders" 9<>"$CASE/answers"
+    "$KIT_BUILD/peer" "$CASE" <"$CASE/orders" >"$CASE/answers" \
+        2>"$CASE/peer.err" 3>&- 4>&- 8>&- 9>&- &
+    PEER_PID=$!
+}
+
+# Closing the orders ends the peer, and with it all that it started.
+close_stage() {
+    exec 8>&-
+    wait "$PEER_PID" 2>/dev/null || true
+    exec 9>&-
+}
+
+teardown() {
+    local verdict=failed class=
+    if [ -n "${BATS_TEST_SKIPPED:-}" ]; then
+        verdict=skipped class=$BATS_TEST_SKIPPED
+    elif [ "${BATS_TEST_COMPLETED:-}" = 1 ] && no_sanitizer_complains; then
+        verdict=passed
+    fi
+    close_stage
+    [ ! -s "$CASE/class" ] || [ -n "$class" ] || class=$(<"$CASE/class")
+    [ "$verdict" != failed ] || : "${class:=harness}"
+    [ "$class" != harness ] || verdict=error
+    if [ "$verdict" = failed ] || [ "$verdict" = error ]; then
+        report "$class" >"$CASE/full"
+        cat "$CASE/full"
+    fi
+    record "$verdict" "$class"
+    [ "$verdict" = passed ] || [ "$verdict" = skipped ]
+}
+
+# A program may go on after an error that only its log tells of.
+no_sanitizer_complains() {
+    order server output
+    if grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$CASE/log"; then
+        because sanitizer "a sanitizer found an error: see the log below"
+        return 1
+    fi
+}
+
+# One verdict a cell: VERDICT<tab>CLASS<tab>SECONDS, and the report beside it.
+record() {
+    [ -n "$KIT_RECORDS" ] || return 0
+    local name
+    name=$KIT_RECORDS/$KIT_STAGE/$(record_name "$BATS_TEST_DESCRIPTION")
+    mkdir -p "$KIT_RECORDS/$KIT_STAGE"
+    printf '%s\t%s\t%s\n' "$1" "$2" "$((SECONDS - STARTED))" >>"$name"
+    [ ! -f "$CASE/full" ] || cp "$CASE/full" "$name.txt"
+}
+
+# The file name of a title.
+record_name() {
+    local title=$1
+    printf '%s' "${title//[!a-zA-Z0-9]/_}"
+}
+
+# --- failures ---
+
+# because CLASS TEXT...: notes why the test fails; returns 1.
+because() {
+    printf '%s' "$1" >"$CASE/class"
+    shift
+    printf '%s\n' "$@" >"$CASE/report"
+    return 1
+}
+
+# What a class means, in a sentence.
+explain() {
+    case $1 in
+        sigpipe) echo "killed by SIGPIPE: it sent to a client that was gone" ;;
+        timeout) echo "timed out" ;;
+        bytes) echo "wrong bytes" ;;
+        race) echo "ThreadSanitizer saw a data race" ;;
+        leak) echo "something was never given back" ;;
+        refused) echo "the connection was refused" ;;
+        start) echo "the server did not start" ;;
+        closed) echo "the connection was closed too early" ;;
+        reset) echo "the connection was reset" ;;
+        sanitizer) echo "AddressSanitizer or UBSan stopped it: see the log" ;;
+        signal*) echo "killed by signal ${1#signal} ($(kill -l "${1#signal}"))" ;;
+        exit*) echo "ended by itself, with status ${1#exit}" ;;
+        harness) echo "the test itself is in trouble: not the program's fault" ;;
+        *) echo "$1" ;;
+    esac
+}
+
+report() {
+    local i last=$((${#STORY[@]} - 1))
+    printf '%s: %s\n' "$KIT_STAGE" "$BATS_TEST_DESCRIPTION"
+    for ((i = 0; i < last; i++)); do
+        printf '      %s\n' "${STORY[i]}"
+    done
+    [ "$last" -lt 0 ] || printf '    > %s\n' "${STORY[last]}"
+    [ ! -s "$CASE/report" ] || sed 's/^/      /' "$CASE/report"
+    [ ! -s "$CASE/peer.err" ] || sed 's/^/      peer: /' "$CASE/peer.err"
+    printf '    how:   %s (%s)\n' "$1" "$(explain "$1")"
+    if [ -s "$CASE/log" ]; then
+        printf '    log:   the last lines that the server wrote\n'
+        tail -n 15 "$CASE/log" | tr -d '\000' | sed 's/^/      | /'
+    fi
+    printf '    hint:  %s\n' "$(hint)"
+    printf "    again: make test STAGE=%s TEST='%s'\n" "$KIT_STAGE" \
+        "${BATS_TEST_DESCRIPTION//\'/\'\\\'\'}"
+}
+
+# The row's question, and the place in the notes.
+hint() {
+    awk -F '\t' -v title="$BATS_TEST_DESCRIPTION" -v stage="$KIT_STAGE" '
+        $1 == title { print $2 " (NOTES.md, " ($3 == "" ? stage : $3) ")" }
+    ' "$KIT_ROOT/tests/hints.tsv"
+}
+
+# --- talking to the peer ---
+
+# order WHO VERB ARGUMENT...: SAID is what comes after its "ok".
+order() {
+    local IFS=$'\t' answer=
+    printf '%s\n' "$*" >&8
+    if ! read -r -t $((KIT_DEADLINE * 3 + 60)) answer <&9; then
+        because harness "the peer does not answer"
+        return 1
+    fi
+    SAID=${answer#ok}
+    SAID=${SAID# }
+    [ "${answer%% *}" != ok ] || return 0
+    printf '%s' "${answer#fail }" >"$CASE/class"
+    return 1
+}
+
+# A sentence that is in no list is a mistake in the test.
+no_such_sentence() {
+    because harness "\"$*\" is no sentence of tests/language.bash"
+}
+
+# --- sentences ---
+
+alice() { person alice "$@"; }
+bob() { person bob "$@"; }
+carol() { person carol "$@"; }
+dave() { person dave "$@"; }
+
+person() {
+    local who=$1
+    STORY+=("$*")
+    shift
+    case "$1${2:+ $2}" in
+        joins | knocks | leaves | crashes | "crashes unseen" | vanishes)
+            order "$who" "$@" ;;
+        "joins with") order "$who" joins "$6" ;; # a receive buffer of N bytes
+        "stops reading") order "$who" stops-reading ;;
+        "half closes") order "$who" half-closes ;;
+        "says slowly") order "$who" says-slowly "$3" ;;
+        says\ *) order "$who" says "$2" "${3:-1}" ;; # says TEXT [N times]
+        "hears at") order "$who" hears-at-last "$4" ;;
+        "hears exactly") order "$who" hears "$3" - ;;
+        hears\ *) # hears TEXT [from WHOM [N times]]
+            order "$who" hears "$2" "${4:-$who}" "${5:-1}" ;;
+        "floods "*) order "$who" floods "$2" ;;
+        "sees the") order "$who" sees-end ;;
+        "is let") order "$who" is-let-go ;;
+        "is not") order "$who" is-unserved ;;
+        "cannot reach")
+            order "$who" reaches "$3" || return 1
+            [ "$SAID" = no ] ||
+                because bytes "expected: no connection to $3" "seen:     one" ;;
+        *) no_such_sentence "$who" "$@" ;;
+    esac
+}
+
+# crowd of N joins | knocks | greets itself | hears TEXT from WHOM
+#            | comes and goes | vanishes
+crowd() {
+    local n=$2
+    STORY+=("crowd $*")
+    shift 2
+    case $1 in
+        joins | knocks) order crowd "${1/knocks/fills}" "$n" ;;
+        greets) order crowd greets "$n" ;;
+        vanishes) order crowd vanishes "$n" ;;
+        hears) order crowd hears "$n" "$2" "$4" ;;
+        comes) order crowd comes-and-goes "$n" ;;
+        *) no_such_sentence crowd of "$n" "$@" ;;
+    esac
+}
+
+# storm of ROUNDS rounds with PEOPLE people, calm | wild
+storm() {
+    STORY+=("storm $*")
+    order crowd storms "$2" "$5" "${KIT_SEED:-7}" "$7"
+}
+
+# the server starts [ARGUMENT...] | lives | rests | ends with STATUS ...
+the() {
+    STORY+=("the $*")
+    shift
+    local verb=$1
+    shift
+    case $verb in
+        starts)
+            [ $# -gt 0 ] || set -- 0
+            order server starts "$@" && PORT=$SAID ;;
+        restarts) order server starts "$PORT" ;;
+        lives | freezes | thaws) order server "$verb" ;;
+        gets) order server gets "$1" ;;
+        logs) order server logs "$1" ;;
+        rests) server_rests ;;
+        ends) ends_with server "$2" ;;
+        *) no_such_sentence the server "$verb" "$@" ;;
+    esac
+}
+
+server_rests() {
+    order server rests || return 1
+    [ "$SAID" != unknown ] ||
+        skip "nothing here (no /proc) tells whether a thread sleeps"
+}
+
+# ends_with server|client STATUS
+ends_with() {
+    order "$1" ends || return 1
+    [ "$SAID" != "exit$2" ] || return 0
+    local class=$SAID
+    because "$class" "expected: it ends with status $2" \
+        "seen:     $(explain "$class")"
+}
+
+# console says TEXT | types BYTES | shows TEXT | input ends
+console() {
+    STORY+=("console $*")
+    case $1 in
+        says) order server types "$2\\n" ;;
+        types) order server types "$2" ;;
+        shows) order server shows "$2" ;;
+        input) order server closes-input ;;
+        *) no_such_sentence console "$@" ;;
+    esac
+}
+
+# client starts [ARGUMENT...] | says TEXT | types BYTES | shows TEXT | ends
+client() {
+    STORY+=("client $*")
+    local verb=$1
+    shift
+    case $verb in
+        starts) order client starts "$@" ;;
+        says) order client types "$1\\n" ;;
+        types) order client types "$1" ;;
+        shows) order client shows "$1" ;;
+        input) order client closes-input ;;
+        ends) ends_with client "$2" ;;
+        *) no_such_sentence client "$verb" "$@" ;;
+    esac
+}
+
+# host: the test's own server, for the client
+host() {
+    STORY+=("host $*")
+    case "$1 $2" in
+        "listens again") order host listens 127.0.0.1 "$PORT" ;;
+        listens\ *) order host listens "${2:-127.0.0.1}" && PORT=$SAID ;;
+        "accepts ") order host accepts ;;
+        "disappears ") order host disappears ;;
+        "vanishes ") order host vanishes ;;
+        "resets "*) order host crashes unseen ;;
+        says\ *) order host says "$2" ;;
+        hears\ *) order host hears "$2" - ;;
+        "sees the") order host sees-end ;;
+        "sees a") order host sees-farewell ;;
+        *) no_such_sentence host "$@" ;;
+    esac
+}
+
+# --- what only some machines have ---
+
+# The server under test is the one built with ThreadSanitizer.
+with_tsan() {
+    local how
+    how=$(cat "$KIT_BUILD/tsan.probe" 2>/dev/null || echo no)
+    case $how in
+        yes) ;;
+        no-randomize) export GUARD_NO_RANDOMIZE=1 ;;
+        *) skip "ThreadSanitizer does not run here" ;;
+    esac
+    # A race counts, and nothing else does: not its exit status, no leak.
+    export TSAN_OPTIONS=report_thread_leaks=0:report_signal_unsafe=0:exitcode=0
+    close_stage
+    rm -f "$CASE/orders" "$CASE/answers"
+    PEER_SERVER=$KIT_BUILD/tsan/$KIT_STAGE
+    open_stage
+}
+
+# What the program has not given back at its end counts.
+with_leak_check() {
+    local how
+    how=$(cat "$KIT_BUILD/leak.probe" 2>/dev/null || echo no)
+    [ "$how" = yes ] || skip "LeakSanitizer does not run here"
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+    close_stage
+    rm -f "$CASE/orders" "$CASE/answers"
+    open_stage
+}
+
+there_is_no_race() {
+    STORY+=("there is no race")
+    order server output
+    ! grep -q 'WARNING: ThreadSanitizer: data race' "$CASE/log" ||
+        because race "expected: no data race" \
+            "seen:     $(grep -c 'data race' "$CASE/log") reports in the log"
+}
+
+# needs COMMAND: a tool that a class may have
+needs() {
+    command -v "$1" >/dev/null 2>&1 || skip "$1 is not installed"
+}

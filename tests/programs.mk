@@ -1,0 +1,73 @@
+# Builds what the tests run, by one rule for every program: all the .c files of
+# its folder. A compiler's error is kept beside the program that is missing
+# then (NAME.log), for tests/run to show.
+#
+#   make -f tests/programs.mk -k BUILD=build/kit DIR=.
+#
+# asan/NAME   AddressSanitizer and UBSan; a plain build where there is none
+# tsan/NAME   ThreadSanitizer
+# plain/NAME  neither
+# *.probe     yes or no: does that sanitizer run here? (tsan: no-randomize,
+#             if it does so only without address randomisation)
+
+DIR = .
+BUILD = build/kit
+SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
+	makefile_fdopen
+RACERS = v4_broadcast v5_locks v6_errors
+STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
+PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
+
+present = $(foreach s,$(1),$(if $(wildcard $(DIR)/$(s)/*.c),$(s)))
+
+all: $(BUILD)/peer $(BUILD)/leak.probe \
+	$(addprefix $(BUILD)/asan/,$(call present,$(SERVERS) client)) \
+	$(addprefix $(BUILD)/plain/,$(call present,$(SERVERS))) \
+	$(addprefix $(BUILD)/tsan/,$(call present,$(RACERS)))
+
+$(BUILD)/peer: tests/peer.c tests/guard.c tests/guard.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ tests/peer.c tests/guard.c
+
+.SECONDEXPANSION:
+
+$(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) $(BUILD)/asan.probe
+	@mkdir -p $(@D)
+	@rm -f $@
+	@flags=; ! grep -q yes $(BUILD)/asan.probe || \
+	    flags='-fsanitize=address,undefined -fno-omit-frame-pointer'; \
+	$(CC) $(STUDENT_CFLAGS) $$flags -o $@ $(filter %.c,$^) >$@.log 2>&1
+
+$(BUILD)/plain/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h)
+	@mkdir -p $(@D)
+	@rm -f $@
+	@$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
+
+$(BUILD)/tsan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) $(BUILD)/tsan.probe
+	@mkdir -p $(@D)
+	@rm -f $@
+	@grep -q no$$ $(BUILD)/tsan.probe || \
+	$(CC) $(STUDENT_CFLAGS) -fsanitize=thread -o $@ $(filter %.c,$^) \
+	    >$@.log 2>&1
+
+$(BUILD)/empty.c:
+	@mkdir -p $(@D)
+	@echo 'int main(void) { return 0; }' >$@
+
+$(BUILD)/asan.probe: $(BUILD)/empty.c
+	@$(CC) -fsanitize=address,undefined -o $@.bin $< 2>/dev/null && \
+	ASAN_OPTIONS=detect_leaks=0 $@.bin 2>/dev/null && \
+	echo yes >$@ || echo no >$@
+
+$(BUILD)/leak.probe: $(BUILD)/empty.c $(BUILD)/asan.probe
+	@ASAN_OPTIONS=detect_leaks=1 $(BUILD)/asan.probe.bin 2>/dev/null && \
+	echo yes >$@ || echo no >$@
+
+$(BUILD)/tsan.probe: $(BUILD)/empty.c
+	@if ! $(CC) -fsanitize=thread -o $@.bin $< 2>/dev/null; then echo no; \
+	elif setarch "$$(uname -m)" -R $@.bin 2>/dev/null; then \
+	    echo no-randomize; \
+	elif $@.bin && $@.bin && $@.bin && $@.bin && $@.bin; then echo yes; \
+	else echo no; fi >$@ 2>/dev/null
+
+.PHONY: all

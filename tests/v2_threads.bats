@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# v2_threads: many clients at once, and the console.
+
+load language.bash
+
+@test "the answer carries the time and the sender's address" {
+    the server starts
+    alice joins
+    alice says hello
+    alice hears hello
+    order alice heard-time
+    [ "$SAID" -ge -1 ] && [ "$SAID" -le $((KIT_DEADLINE + 60)) ] ||
+        because bytes "expected: the local time of now" \
+            "seen:     a time that is $SAID s old"
+}
+
+@test "only the sender hears the answer" {
+    the server starts
+    alice joins
+    bob joins
+    alice says 'to myself'
+    alice hears 'to myself'
+    bob says 'and I'
+    bob hears 'and I'
+    bob leaves
+    alice says again
+    alice hears again
+}
+
+@test "two hundred clients are served at once" {
+    the server starts
+    crowd of 200 joins
+    crowd of 200 greets itself
+}
+
+@test "the console tells how many threads there are" {
+    the server starts
+    alice joins
+    bob joins
+    the server rests
+    console says hello
+    order server line
+    counted=$SAID
+    order server threads
+    [ "${counted//[!0-9]/}" = "$SAID" ] ||
+        because bytes "expected: a line with $SAID, the number of threads" \
+            "seen:     $counted"
+}
+
+@test "the server goes on when the console's input ends" {
+    the server starts
+    console input ends
+    alice joins
+    alice says hi
+    alice hears hi
+}
+
+@test "no prompt is shown when stdin is no terminal" {
+    the server starts
+    console says hello
+    order server line
+    case $SAID in
+        '>'*) because bytes "expected: no prompt" "seen:     $SAID" ;;
+    esac
+}
+
+@test "a prompt is shown when stdin is a terminal" {
+    the server starts +tty 0
+    console shows '>>> '
+    console says hello
+    console shows '>>> '
+}
+
+@test "quit is acknowledged" {
+    the server starts
+    console says quit
+    the server logs stopping
+}
+
+@test "quit needs no line ending" {
+    the server starts
+    console types quit
+    console input ends
+    the server logs stopping
+}

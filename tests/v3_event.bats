@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# v3_event: what quit does, and when.
+#
+# Before quit the server is at rest: its threads sleep in accept() and recv().
+# Else quit might win against a thread's very first look at the flag.
+
+load language.bash
+
+quit() {
+    the server rests
+    console says quit
+    the server logs stopping
+}
+
+@test "after quit the next connection is not served" {
+    the server starts
+    alice joins
+    alice says hi
+    alice hears hi
+    quit
+    bob is not served
+}
+
+@test "after quit a client is let go, after one more message at most" {
+    the server starts
+    alice joins
+    alice says hi
+    alice hears hi
+    quit
+    order alice says one || true # she may be cut off already
+    alice is let go
+}
+
+@test "every client sees end-of-stream on quit" {
+    the server starts
+    alice joins
+    bob joins
+    quit
+    alice sees the end
+    bob sees the end
+}
+
+@test "quit ends a server with nobody connected" {
+    the server starts
+    quit
+    the server ends with 0
+}
+
+@test "quit ends a server with an idle client" {
+    the server starts
+    alice joins
+    quit
+    the server ends with 0
+}
+
+@test "the exit status is 0 after quit, everyone gone, and one more knock" {
+    the server starts
+    alice joins
+    alice leaves
+    quit
+    order bob knocks || true # refused, where quit ends it at once
+    bob vanishes
+    the server ends with 0
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# v4_broadcast: the room.
+
+load language.bash
+
+@test "what one says, everyone hears, the sender too" {
+    the server starts
+    alice joins
+    bob joins
+    carol joins
+    alice says hi
+    alice hears hi
+    bob hears hi from alice
+    carol hears hi from alice
+    bob says 'hi yourself'
+    alice hears 'hi yourself' from bob
+    bob hears 'hi yourself'
+    carol hears 'hi yourself' from bob
+}
+
+@test "two hundred in the room all hear one" {
+    the server starts
+    crowd of 200 joins
+    alice joins
+    alice says 'hi all'
+    alice hears 'hi all'
+    crowd of 200 hears 'hi all' from alice
+}
+
+@test "the console lists who is connected" {
+    the server starts
+    alice joins
+    alice_is=$SAID
+    bob joins
+    bob_is=$SAID
+    console says who
+    order server line
+    order server line
+    first=$SAID
+    order server line
+    [ "$first $SAID" = "$alice_is $bob_is" ] ||
+        [ "$first $SAID" = "$bob_is $alice_is" ] ||
+        because bytes "expected: $alice_is and $bob_is, one a line" \
+            "seen:     $first and $SAID"
+}
+
+@test "a client that leaves does not take the room down" {
+    the server starts
+    alice joins
+    bob joins
+    alice says 'hi bob'
+    alice hears 'hi bob'
+    bob hears 'hi bob' from alice
+    bob leaves
+    for word in one two three; do
+        alice says "$word"
+        alice hears "$word"
+    done
+}
+
+@test "many joining and talking at once is free of data races" {
+    with_tsan
+    the server starts
+    storm of 400 rounds with 24 people, calm
+    there_is_no_race
+}

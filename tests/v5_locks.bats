@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# v5_locks: who leaves is off the list.
+
+load language.bash
+
+@test "a client that says quit is let go" {
+    the server starts
+    for word in quit 'quit\n' 'quit\r\n'; do
+        alice joins
+        alice says "$word"
+        alice sees the end
+        alice vanishes
+    done
+}
+
+@test "a client's quit is not broadcast" {
+    the server starts
+    alice joins
+    bob joins
+    alice says 'bye\n'
+    alice hears 'bye\n'
+    bob hears 'bye\n' from alice
+    alice says 'quit\n'
+    alice sees the end
+    bob says 'alone\n'
+    bob hears 'alone\n'
+}
+
+@test "a word that only begins with quit is a message" {
+    the server starts
+    alice joins
+    for word in quite 'quit it\n' ' quit\n' '\n' '\r\n' QUIT; do
+        alice says "$word"
+        alice hears "$word"
+    done
+}
+
+@test "who has left is off the console's list" {
+    the server starts
+    alice joins
+    alice_is=$SAID
+    bob joins
+    bob leaves
+    the server logs ' left'
+    console says who
+    order server line
+    order server line
+    [ "$SAID" = "$alice_is" ] ||
+        because bytes "expected: $alice_is, and nobody else" "seen:     $SAID"
+}
+
+@test "a newcomer hears everything once, after others have left" {
+    the server starts
+    alice joins
+    bob joins
+    carol joins
+    bob leaves
+    carol leaves
+    the server logs ' left'
+    # The second newcomer gets a number that was used before: the thread in
+    # accept() may hold the next one already.
+    bob joins
+    carol joins
+    for word in one two; do
+        alice says "$word"
+        alice hears "$word"
+        bob hears "$word" from alice
+        carol hears "$word" from alice
+    done
+}
+
+@test "five hundred joins and leaves leak no descriptor" {
+    the server starts
+    crowd of 5 comes and goes
+    order server descriptors
+    before=$SAID
+    [ "$before" -gt 0 ] || skip "nothing here (no /proc) counts descriptors"
+    crowd of 500 comes and goes
+    the server rests
+    order server descriptors
+    [ "$SAID" -le $((before + 5)) ] ||
+        because leak "expected: about $before open descriptors" \
+            "seen:     $SAID"
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# v6_errors: whatever goes wrong costs one client, and quit ends everything.
+
+load language.bash
+
+@test "a client that crashes while idle does not take the room down" {
+    the server starts
+    alice joins
+    bob joins
+    alice says 'hi bob'
+    alice hears 'hi bob'
+    bob hears 'hi bob' from alice
+    bob crashes
+    for word in one two three; do
+        alice says "$word"
+        alice hears "$word"
+    done
+}
+
+@test "a client that crashes while being written to does not take the room down" {
+    the server starts
+    alice joins
+    bob joins with a buffer of 4096
+    bob stops reading
+    alice floods 8 # megabytes, or until the server waits for bob
+    bob crashes unseen
+    alice says 'END\n'
+    alice hears at last 'END\n'
+    carol joins
+    carol says hi
+    carol hears hi
+}
+
+@test "a client that crashes while the room is talking does not take it down" {
+    the server starts
+    alice joins
+    bob joins
+    carol joins
+    the server freezes
+    alice says one
+    carol says two
+    bob says three
+    bob crashes unseen
+    the server thaws
+    alice hears at last one
+    carol hears at last two
+    dave joins
+    dave says four
+    dave hears at last four
+}
+
+@test "the room outlives a storm of joining, talking, leaving and crashing" {
+    with_tsan
+    the server starts
+    storm of 600 rounds with 24 people, wild
+    alice joins
+    for word in one two three; do
+        alice says "$word\n"
+        alice hears at last "$word\n"
+    done
+    there_is_no_race
+}
+
+@test "quit in the middle of a storm ends the server, without a data race" {
+    with_tsan
+    the server starts
+    storm of 300 rounds with 24 people, wild
+    console says quit
+    the server ends with 0
+    there_is_no_race
+}
+
+@test "out of descriptors, those inside talk on" {
+    the server starts +nofile=32 0
+    alice joins
+    crowd of 40 knocks
+    alice says hi
+    alice hears hi
+    alice says 'and again'
+    alice hears 'and again'
+}
+
+@test "out of descriptors, the server does not spin" {
+    the server starts +nofile=32 0
+    crowd of 40 knocks
+    the server rests
+    the server lives
+}
+
+@test "out of descriptors, newcomers get in again once someone leaves" {
+    the server starts +nofile=32 0
+    alice joins
+    crowd of 40 knocks
+    crowd of 40 vanishes
+    bob joins
+    bob says hi
+    bob hears at last hi
+}
+
+@test "out of threads, those inside talk on and the newcomer is let go" {
+    [ "$(uname)" = Linux ] || skip "RLIMIT_AS bounds nothing here"
+    the server starts +plain +address=200 0
+    alice joins
+    crowd of 60 knocks
+    the server rests
+    alice says hi
+    alice hears hi
+    the server lives
+}
+
+@test "quit ends a talking room at once" {
+    the server starts
+    alice joins
+    bob joins
+    crowd of 20 joins
+    alice says one
+    bob says two
+    console says quit
+    the server ends with 0
+    alice is let go
+    bob is let go
+}
+
+@test "quit leaves no thread, descriptor or allocation behind" {
+    with_leak_check
+    the server starts
+    alice joins
+    bob joins
+    crowd of 20 joins
+    carol joins
+    alice says one
+    alice hears one
+    bob leaves
+    carol crashes
+    the server rests
+    console says quit
+    the server ends with 0
+}
+
+# --- still wrong at v6: rows for later rungs to turn ---
+
+@test "a line of 3000 bytes reaches everyone in one piece" {
+    the server starts
+    alice joins
+    bob joins
+    alice says x 3000 times
+    alice hears x from alice 3000 times
+    bob hears x from alice 3000 times
+}
+
+@test "a reader that never reads does not stall the others" {
+    the server starts
+    bob joins with a buffer of 4096
+    bob stops reading
+    alice joins
+    carol joins
+    alice floods 8
+    alice says 'END\n'
+    carol hears at last 'END\n'
+}
+
+@test "quit ends the server although a reader never reads" {
+    the server starts
+    bob joins with a buffer of 4096
+    bob stops reading
+    alice joins
+    alice floods 8
+    console says quit
+    the server ends with 0
+}
