@@ -203,7 +203,7 @@ person() {
         "says slowly") order "$who" says-slowly "$3" ;;
         says\ *) order "$who" says "$2" "${3:-1}" ;; # says TEXT [N times]
         "hears at") order "$who" hears-at-last "$4" ;;
-        "hears exactly") order "$who" hears "$3" - ;;
+        "hears exactly") order "$who" hears "$3" - "${4:-1}" ;;
         hears\ *) # hears TEXT [from WHOM [N times]]
             order "$who" hears "$2" "${4:-$who}" "${5:-1}" ;;
         "floods "*) order "$who" floods "$2" ;;

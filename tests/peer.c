@@ -989,13 +989,17 @@ static void output(struct prog *g)
 
 static int do_knock(struct peer *p, int rcvbuf)
 {
+    int err;
+
     if (knock(p, "127.0.0.1", rcvbuf) == 0)
         return 0;
-    if (errno == ECONNREFUSED)
-        fail("refused", "%s could not connect to port %d: %s", p->name,
-             server_port, strerror(errno));
+    err = errno;
+    if (err == ECONNREFUSED || err == ECONNRESET)
+        fail(strcmp(why_closed(), "closed") == 0 ? "refused" : why_closed(),
+             "%s could not connect to port %d: %s", p->name, server_port,
+             strerror(err));
     else
-        fail("harness", "%s could not connect: %s", p->name, strerror(errno));
+        fail("harness", "%s could not connect: %s", p->name, strerror(err));
     return -1;
 }
 
@@ -1160,13 +1164,20 @@ static int is_over(void *arg)
     return ((struct peer *)arg)->ended;
 }
 
+static int is_over_or_hears(void *arg)
+{
+    struct peer *p = arg;
+
+    return p->ended || p->heard.len > p->done;
+}
+
 /* sees-end: end-of-stream or a reset; nothing more is said before it */
 static void sees_end(struct peer *p, char **arg)
 {
     struct bytes report = {0};
 
     (void)arg;
-    if (!until(is_over, p)) {
+    if (!until(is_over_or_hears, p)) {
         fail("timeout", "%s is still connected, %d s later", p->name,
              deadline_ms / 1000);
         return;

@@ -62,5 +62,8 @@ load language.bash
     with_tsan
     the server starts
     storm of 400 rounds with 24 people, calm
+    alice joins # the last in the queue: all others are in by now
+    alice says 'over\n'
+    alice hears at last 'over\n'
     there_is_no_race
 }
