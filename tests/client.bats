@@ -178,7 +178,7 @@ load language.bash
 }
 
 @test "the client answers too many arguments with its usage, and status 2" {
-    STORY+=("client starts with one argument too many")
+    told "client starts with one argument too many"
     order client starts a b c
     client ends with 2
 }

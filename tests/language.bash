@@ -22,6 +22,7 @@
 : "${KIT_BUILD:=$KIT_ROOT/build/kit}"
 : "${KIT_DEADLINE:=20}"
 : "${KIT_RECORDS:=}"
+STORY=() # the sentences so far
 
 # --- before and after each test ---
 
@@ -178,6 +179,11 @@ order() {
     return 1
 }
 
+# told SENTENCE: what is being done, for the report (and aloud, in a demo).
+told() {
+    STORY+=("$*")
+}
+
 # A sentence that is in no list is a mistake in the test.
 no_such_sentence() {
     because harness "\"$*\" is no sentence of tests/language.bash"
@@ -192,16 +198,20 @@ dave() { person dave "$@"; }
 
 person() {
     local who=$1
-    STORY+=("$*")
+    told "$*"
     shift
     case "$1${2:+ $2}" in
         joins | knocks | leaves | crashes | "crashes unseen" | vanishes)
             order "$who" "$@" ;;
-        "joins with") order "$who" joins "$6" ;; # a receive buffer of N bytes
+        "joins with") order "$who" joins "$6" ;; # joins with a buffer of BYTES
         "stops reading") order "$who" stops-reading ;;
         "half closes") order "$who" half-closes ;;
         "says slowly") order "$who" says-slowly "$3" ;;
         says\ *) order "$who" says "$2" "${3:-1}" ;; # says TEXT [N times]
+        "opens the") order "client:$who" starts "$PORT" ;; # the real client
+        "types "*) order "client:$who" types "$2\\n" ;;
+        "reads "*) order "client:$who" shows "$2\\n" ;;
+        "closes the") order "client:$who" types 'quit\n' && ends_with "client:$who" 0 ;;
         "hears at") order "$who" hears-at-last "$4" ;;
         "hears exactly") order "$who" hears "$3" - "${4:-1}" ;;
         hears\ *) # hears TEXT [from WHOM [N times]]
@@ -222,7 +232,7 @@ person() {
 #            | comes and goes | vanishes
 crowd() {
     local n=$2
-    STORY+=("crowd $*")
+    told "crowd $*"
     shift 2
     case $1 in
         joins | knocks) order crowd "${1/knocks/fills}" "$n" ;;
@@ -236,13 +246,13 @@ crowd() {
 
 # storm of ROUNDS rounds with PEOPLE people, calm | wild
 storm() {
-    STORY+=("storm $*")
+    told "storm $*"
     order crowd storms "$2" "$5" "${KIT_SEED:-7}" "$7"
 }
 
 # the server starts [ARGUMENT...] | lives | rests | ends with STATUS ...
 the() {
-    STORY+=("the $*")
+    told "the $*"
     shift
     local verb=$1
     shift
@@ -277,7 +287,7 @@ ends_with() {
 
 # console says TEXT | types BYTES | shows TEXT | input ends
 console() {
-    STORY+=("console $*")
+    told "console $*"
     case $1 in
         says) order server types "$2\\n" ;;
         types) order server types "$2" ;;
@@ -289,7 +299,7 @@ console() {
 
 # client starts [ARGUMENT...] | says TEXT | types BYTES | shows TEXT | ends
 client() {
-    STORY+=("client $*")
+    told "client $*"
     local verb=$1
     shift
     case $verb in
@@ -305,7 +315,7 @@ client() {
 
 # host: the test's own server, for the client
 host() {
-    STORY+=("host $*")
+    told "host $*"
     case "$1 $2" in
         "listens again") order host listens 127.0.0.1 "$PORT" ;;
         listens\ *) order host listens "${2:-127.0.0.1}" && PORT=$SAID ;;
@@ -352,7 +362,7 @@ with_leak_check() {
 }
 
 there_is_no_race() {
-    STORY+=("there is no race")
+    told "there is no race"
     order server output
     ! grep -q 'WARNING: ThreadSanitizer: data race' "$CASE/log" ||
         because race "expected: no data race" \

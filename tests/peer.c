@@ -41,6 +41,7 @@
  */
 enum {
     MAX_PEERS = 600,
+    MAX_CLIENTS = 8,
     MAX_ARGS = 16,
     LINE_SIZE = 1 << 16,
     LOG_MAX = 4 << 20 /* a program that says more is not listened to */
@@ -62,6 +63,7 @@ struct peer {
 };
 
 struct prog {
+    char name[32];
     struct child child;
     struct bytes out, err;
     size_t done; /* how much of out has been asked for */
@@ -72,7 +74,9 @@ static int deadline_ms = 10000;
 static struct peer peers[MAX_PEERS];
 static int npeers;
 static int listening = -1; /* for the client under test */
-static struct prog server, client;
+static struct prog server;
+static struct prog clients[MAX_CLIENTS]; /* "client", or "client:NAME" */
+static int nclients;
 static char server_addr[64];
 static int server_port;
 static int sigchld[2]; /* a pipe: a child ended */
@@ -300,7 +304,7 @@ static int watch(struct pollfd *fds, int n, int fd, short events)
 /* Waits at most ms for anything to happen, and reads for everybody. */
 static void pump(long ms, int with_orders, int writer)
 {
-    static struct pollfd fds[MAX_PEERS + 16];
+    static struct pollfd fds[MAX_PEERS + 2 * MAX_CLIENTS + 5];
     int n = 0;
     char c;
 
@@ -311,9 +315,9 @@ static void pump(long ms, int with_orders, int writer)
         n = watch(fds, n, server.child.out, POLLIN);
         n = watch(fds, n, server.child.err, POLLIN);
     }
-    if (client.child.pid != 0) {
-        n = watch(fds, n, client.child.out, POLLIN);
-        n = watch(fds, n, client.child.err, POLLIN);
+    for (int i = 0; i < nclients; i++) {
+        n = watch(fds, n, clients[i].child.out, POLLIN);
+        n = watch(fds, n, clients[i].child.err, POLLIN);
     }
     for (int i = 0; i < npeers; i++)
         if (!peers[i].deaf && !peers[i].ended)
@@ -325,7 +329,8 @@ static void pump(long ms, int with_orders, int writer)
         if (peers[i].fd >= 0 && !peers[i].deaf && !peers[i].ended)
             drain_peer(&peers[i]);
     drain_prog(&server);
-    drain_prog(&client);
+    for (int i = 0; i < nclients; i++)
+        drain_prog(&clients[i]);
 }
 
 /* Pumps until done(arg) is not 0, and returns that; 0 when the time is over.
@@ -387,6 +392,23 @@ static struct peer *find(const char *name)
     snprintf(p->name, sizeof p->name, "%s", name);
     p->fd = -1;
     return p;
+}
+
+static struct prog *find_client(const char *name)
+{
+    struct prog *g;
+
+    for (int i = 0; i < nclients; i++)
+        if (strcmp(clients[i].name, name) == 0)
+            return &clients[i];
+    if (nclients == MAX_CLIENTS) {
+        fprintf(stderr, "peer: more than %d clients\n", MAX_CLIENTS);
+        exit(1);
+    }
+    g = &clients[nclients++];
+    snprintf(g->name, sizeof g->name, "%s", name);
+    g->child.out = g->child.err = g->child.in = -1;
+    return g;
 }
 
 static void nonblocking(int fd)
@@ -598,6 +620,16 @@ static void fail_hearing(struct hearing *h, int r)
     reply("fail %s", class);
 }
 
+/* "ok", and what has been heard since then, as a person can read it. */
+static void reply_heard(const struct bytes *b, size_t since, size_t done)
+{
+    struct bytes text = {0};
+
+    escape(&text, b->p + since, done - since, 0);
+    reply("ok %s", text.p);
+    forget(&text);
+}
+
 /* Hears what is wanted, or says why not. 1 when it was heard. */
 static int hear(struct hearing *h)
 {
@@ -684,7 +716,8 @@ static void renew(struct prog *g)
     }
     forget(&g->out);
     forget(&g->err);
-    memset(g, 0, sizeof *g);
+    g->done = 0;
+    memset(&g->child, 0, sizeof g->child);
 }
 
 static int launch(struct prog *g, const char *program, char **arg)
@@ -933,12 +966,13 @@ static void shows(struct prog *g, const char *words)
 {
     struct showing s = {g, {0}};
     struct bytes report = {0};
+    size_t since = g->done;
     int r;
 
     unescape(&s.words, words);
     r = until(has_shown, &s);
     if (r == 1) {
-        reply("ok");
+        reply_heard(&g->out, since, g->done);
     } else {
         addf(&report, "expected: ... %s ...\nseen:     ", words);
         escape(&report, g->out.p ? g->out.p + g->done : "",
@@ -1100,11 +1134,12 @@ static int hear_one(struct peer *p, struct peer *from, const char *text,
 static void hears(struct peer *p, char **arg)
 {
     struct peer *from = p;
+    size_t since = p->done;
 
     if (arg[1] != NULL)
         from = strcmp(arg[1], "-") == 0 ? NULL : find(arg[1]);
     if (hear_one(p, from, arg[0], arg[1] && arg[2] ? atoi(arg[2]) : 1))
-        reply("ok");
+        reply_heard(&p->heard, since, p->done);
 }
 
 static int has_found(void *arg)
@@ -1496,7 +1531,10 @@ static int has_caller(void *arg)
     (void)arg;
     if (poll(&p, 1, 0) == 1)
         return 1;
-    return client.child.alive ? 0 : -1;
+    for (int i = 0; i < nclients; i++)
+        if (clients[i].child.alive)
+            return 0;
+    return -1;
 }
 
 /* accepts: the next caller is whom the host talks to */
@@ -1505,7 +1543,7 @@ static void host_accepts(struct peer *p)
     int r = until_every(10, has_caller, NULL), fd;
 
     if (r != 1) {
-        fail(r == 0 ? "timeout" : ending(&client), "nobody connects");
+        fail(r == 0 ? "timeout" : "closed", "nobody connects");
         return;
     }
     fd = accept(listening, NULL, NULL);
@@ -1599,11 +1637,11 @@ static int server_order(const char *verb, char **arg)
     return prog_order(&server, verb, arg);
 }
 
-static int client_order(const char *verb, char **arg)
+static int client_order(struct prog *g, const char *verb, char **arg)
 {
     if (strcmp(verb, "starts") != 0)
-        return prog_order(&client, verb, arg);
-    if (launch(&client, "PEER_CLIENT", arg) == 0)
+        return prog_order(g, verb, arg);
+    if (launch(g, "PEER_CLIENT", arg) == 0)
         reply("ok");
     return 1;
 }
@@ -1630,6 +1668,13 @@ static int person_order(const char *who, const char *verb, char **arg)
     return 0;
 }
 
+/* deadline MS: for what follows */
+static void set_deadline(const char *ms)
+{
+    deadline_ms = atoi(ms);
+    reply("ok");
+}
+
 static void obey(char *order)
 {
     char *arg[MAX_ARGS + 1] = {NULL};
@@ -1645,8 +1690,10 @@ static void obey(char *order)
         known = 0;
     else if (strcmp(arg[0], "server") == 0)
         known = server_order(arg[1], arg + 2);
-    else if (strcmp(arg[0], "client") == 0)
-        known = client_order(arg[1], arg + 2);
+    else if (strncmp(arg[0], "client", 6) == 0)
+        known = client_order(find_client(arg[0]), arg[1], arg + 2);
+    else if (strcmp(arg[0], "deadline") == 0)
+        set_deadline(arg[1]);
     else if (strcmp(arg[0], "crowd") == 0)
         crowd(arg[1], arg + 2);
     else
@@ -1706,7 +1753,8 @@ int main(int argc, char *argv[])
     guard_init();
     obey_all();
     guard_end(&server.child);
-    guard_end(&client.child);
+    for (int i = 0; i < nclients; i++)
+        guard_end(&clients[i].child);
     guard_clean();
     return 0;
 }

@@ -22,7 +22,7 @@ present = $(foreach s,$(1),$(if $(wildcard $(DIR)/$(s)/*.c),$(s)))
 
 all: $(BUILD)/peer $(BUILD)/leak.probe \
 	$(addprefix $(BUILD)/asan/,$(call present,$(SERVERS) client)) \
-	$(addprefix $(BUILD)/plain/,$(call present,$(SERVERS))) \
+	$(addprefix $(BUILD)/plain/,$(call present,$(SERVERS) client)) \
 	$(addprefix $(BUILD)/tsan/,$(call present,$(RACERS)))
 
 $(BUILD)/peer: tests/peer.c tests/guard.c tests/guard.h

@@ -221,7 +221,7 @@ answered() {
 }
 
 @test "-h prints the usage, and that is no error" {
-    STORY+=("the server is asked for help (-h)")
+    told "the server is asked for help (-h)"
     order server refuses -h
     [ "$SAID" = exit0 ] || because "$SAID" "expected: exit status 0"
     grep -q usage "$CASE/out" ||
@@ -233,7 +233,7 @@ answered() {
 refuses_naming() {
     local word=$1
     shift
-    STORY+=("the server refuses to start as: server $*")
+    told "the server refuses to start as: server $*"
     order server refuses "$@"
     case $SAID in
         exit0) because exit0 "expected: an exit status that is not 0" ;;
