@@ -116,6 +116,18 @@ static void forget(struct bytes *b)
     memset(b, 0, sizeof *b);
 }
 
+/* Moves *done behind the next words in b; 0 if there are none. */
+static int skip_past(const struct bytes *b, size_t *done,
+                     const struct bytes *words)
+{
+    for (size_t i = *done; i + words->len <= b->len; i++)
+        if (memcmp(b->p + i, words->p, words->len) == 0) {
+            *done = i + words->len;
+            return 1;
+        }
+    return 0;
+}
+
 static void unescape(struct bytes *to, const char *s)
 {
     static const char from[] = "nrt0\\", into[] = "\n\r\t\0\\";
@@ -951,14 +963,10 @@ struct showing {
 static int has_shown(void *arg)
 {
     struct showing *s = arg;
-    struct prog *g = s->prog;
-    char *p = g->out.p ? strstr(g->out.p + g->done, s->words.p) : NULL;
 
-    if (p != NULL) {
-        g->done = p - g->out.p + s->words.len;
+    if (skip_past(&s->prog->out, &s->prog->done, &s->words))
         return 1;
-    }
-    return g->child.alive ? 0 : -1;
+    return s->prog->child.alive ? 0 : -1;
 }
 
 /* shows WORDS, somewhere after what it has shown before */
@@ -1145,16 +1153,12 @@ static void hears(struct peer *p, char **arg)
 static int has_found(void *arg)
 {
     struct hearing *h = arg;
-    struct bytes *b = h->heard;
-    size_t n = h->want.text.len;
 
-    for (size_t i = *h->done; i + n <= b->len; i++)
-        if (memcmp(b->p + i, h->want.text.p, n) == 0) {
-            *h->done = i + n;
-            return 1;
-        }
-    if (b->len > n && b->len - n > *h->done)
-        *h->done = b->len - n;
+    if (skip_past(h->heard, h->done, &h->want.text))
+        return 1;
+    /* What has been searched in vain need not be searched again. */
+    if (h->heard->len >= *h->done + h->want.text.len)
+        *h->done = h->heard->len - h->want.text.len + 1;
     return server.child.alive && !h->peer->ended ? 0 : -1;
 }
 
