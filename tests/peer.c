@@ -54,12 +54,12 @@ struct bytes {
 
 struct peer {
     char name[32], addr[64];
-    int fd;              /* -1: not connected */
-    int deaf;            /* does not read */
-    int ended, err;      /* end-of-stream seen, or this errno */
-    struct bytes heard;  /* her transcript */
-    size_t done;         /* how much of it has been asked for */
-    size_t since;        /* the server's log when she came */
+    int fd;             /* -1: not connected */
+    int deaf;           /* does not read */
+    int ended, err;     /* end-of-stream seen, or this errno */
+    struct bytes heard; /* her transcript */
+    size_t done;        /* how much of it has been asked for */
+    size_t since;       /* the server's log when she came */
 };
 
 struct prog {
@@ -162,11 +162,12 @@ static void escape(struct bytes *to, const char *p, size_t n, size_t place)
         unsigned char c = p[i];
 
         if (c == '\n' || c == '\r' || c == '\0' || c == '\t' || c == '\\')
-            addf(to, "\\%c", c == '\n'   ? 'n'
-                             : c == '\r' ? 'r'
-                             : c == '\t' ? 't'
-                             : c == '\0' ? '0'
-                                         : '\\');
+            addf(to, "\\%c",
+                 c == '\n'   ? 'n'
+                 : c == '\r' ? 'r'
+                 : c == '\t' ? 't'
+                 : c == '\0' ? '0'
+                             : '\\');
         else if (c < 32 || c >= 127)
             addf(to, "\\x%02x", c);
         else
@@ -230,8 +231,9 @@ static const char *ending(const struct prog *g)
         return "alive";
     if (g->err.p && strstr(g->err.p, "ERROR: LeakSanitizer"))
         return "leak";
-    if (g->err.p && (strstr(g->err.p, "ERROR: AddressSanitizer") ||
-                     strstr(g->err.p, "runtime error:")))
+    if (g->err.p
+        && (strstr(g->err.p, "ERROR: AddressSanitizer")
+            || strstr(g->err.p, "runtime error:")))
         return "sanitizer";
     if (sig == SIGPIPE)
         return "sigpipe";
@@ -476,8 +478,8 @@ static int logged(const struct peer *p, const char *what)
     char words[96];
 
     snprintf(words, sizeof words, "%s %s", p->addr, what);
-    return server.err.len > p->since &&
-           strstr(server.err.p + p->since, words) != NULL;
+    return server.err.len > p->since
+           && strstr(server.err.p + p->since, words) != NULL;
 }
 
 static int has_joined(void *arg)
@@ -570,9 +572,9 @@ static size_t agree(const struct pattern *e, const char *p, size_t n)
 {
     size_t i = 0;
 
-    while (i < n && i < e->text.len &&
-           (p[i] == e->text.p[i] ||
-            (e->like.p[i] == 'd' && p[i] >= '0' && p[i] <= '9')))
+    while (i < n && i < e->text.len
+           && (p[i] == e->text.p[i]
+               || (e->like.p[i] == 'd' && p[i] >= '0' && p[i] <= '9')))
         i++;
     return i;
 }
@@ -625,8 +627,7 @@ static void fail_hearing(struct hearing *h, int r)
              h->peer && h->peer->err ? ": " : "",
              h->peer && h->peer->err ? strerror(h->peer->err) : "");
     else
-        addf(&report, "They differ from byte %lu on.\n",
-             (unsigned long)same);
+        addf(&report, "They differ from byte %lu on.\n", (unsigned long)same);
     save("report", &report);
     forget(&report);
     reply("fail %s", class);
@@ -769,8 +770,10 @@ static void server_starts(char **arg)
         return;
     r = until(is_ready, NULL);
     if (r == 0) {
-        fail("timeout", "no line with \"listening on IP:PORT\" on its stderr "
-                        "for %d s", deadline_ms / 1000);
+        fail("timeout",
+             "no line with \"listening on IP:PORT\" on its stderr "
+             "for %d s",
+             deadline_ms / 1000);
         return;
     }
     if (r < 0) {
@@ -877,8 +880,8 @@ static int is_stopped(void *arg)
     int status;
 
     (void)arg;
-    return waitpid(server.child.pid, &status, WNOHANG | WUNTRACED) > 0 &&
-           WIFSTOPPED(status);
+    return waitpid(server.child.pid, &status, WNOHANG | WUNTRACED) > 0
+           && WIFSTOPPED(status);
 }
 
 /* freezes: SIGSTOP, and waits until it is stopped */
@@ -1186,9 +1189,10 @@ static void heard_time(struct peer *p, char **arg)
     time_t then;
 
     (void)arg;
-    if (s == NULL || sscanf(s, "[%d-%d-%d %d:%d:%d]", &tm.tm_year, &tm.tm_mon,
-                            &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-                            &tm.tm_sec) != 6) {
+    if (s == NULL
+        || sscanf(s, "[%d-%d-%d %d:%d:%d]", &tm.tm_year, &tm.tm_mon,
+                  &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec)
+               != 6) {
         fail("bytes", "%s heard no [YYYY-mm-dd HH:MM:SS]", p->name);
         return;
     }
@@ -1225,7 +1229,8 @@ static void sees_end(struct peer *p, char **arg)
         reply("ok");
         return;
     }
-    addf(&report, "expected: (nothing), then the end of the stream\nseen:     ");
+    addf(&report,
+         "expected: (nothing), then the end of the stream\nseen:     ");
     escape(&report, p->heard.p + p->done, p->heard.len - p->done, 0);
     addf(&report, "\n");
     save("report", &report);
@@ -1257,7 +1262,8 @@ static int do_leave(struct peer *p)
     }
     fail(r == 0 ? "timeout" : why_closed(),
          "%s closed her side, and the server neither closed its own nor "
-         "logged \"%s left\"", p->name, p->addr);
+         "logged \"%s left\"",
+         p->name, p->addr);
     return -1;
 }
 
@@ -1423,8 +1429,8 @@ static void crowd_vanishes(int n)
 static void crowd_comes_and_goes(int n)
 {
     for (int i = 0; i < n; i++)
-        if (do_join(member(0), 0) < 0 || do_leave(member(0)) < 0 ||
-            until(has_left, member(0)) != 1)
+        if (do_join(member(0), 0) < 0 || do_leave(member(0)) < 0
+            || until(has_left, member(0)) != 1)
             return;
     reply("ok");
 }
@@ -1514,8 +1520,8 @@ static void host_listens(char **arg)
     }
     listening = socket(ai->ai_family, SOCK_STREAM, 0);
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (listening < 0 || bind(listening, ai->ai_addr, ai->ai_addrlen) < 0 ||
-        listen(listening, 8) < 0) {
+    if (listening < 0 || bind(listening, ai->ai_addr, ai->ai_addrlen) < 0
+        || listen(listening, 8) < 0) {
         fail("unavailable", "cannot listen on %s: %s", ip, strerror(errno));
         freeaddrinfo(ai);
         return;
@@ -1586,15 +1592,23 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"knocks", knocks},           {"joins", joins},
-    {"reaches", reaches},         {"says", says},
-    {"says-slowly", says_slowly}, {"hears", hears},
+    {"knocks", knocks},
+    {"joins", joins},
+    {"reaches", reaches},
+    {"says", says},
+    {"says-slowly", says_slowly},
+    {"hears", hears},
     {"hears-at-last", hears_at_last},
-    {"heard-time", heard_time},   {"sees-end", sees_end},
-    {"is-let-go", is_let_go},     {"leaves", leaves},
-    {"half-closes", half_closes}, {"crashes", crashes},
-    {"vanishes", vanishes},       {"stops-reading", stops_reading},
-    {"floods", floods},           {"is-unserved", is_unserved},
+    {"heard-time", heard_time},
+    {"sees-end", sees_end},
+    {"is-let-go", is_let_go},
+    {"leaves", leaves},
+    {"half-closes", half_closes},
+    {"crashes", crashes},
+    {"vanishes", vanishes},
+    {"stops-reading", stops_reading},
+    {"floods", floods},
+    {"is-unserved", is_unserved},
     {"sees-farewell", host_sees_farewell},
 };
 
@@ -1684,11 +1698,11 @@ static void obey(char *order)
     char *arg[MAX_ARGS + 1] = {NULL};
     int n = 0, known = 1;
 
-    for (char *p = order; p != NULL && n < MAX_ARGS; n++) {
-        arg[n] = p;
-        p = strchr(p, '\t');
-        if (p != NULL)
-            *p++ = '\0';
+    while (order != NULL && n < MAX_ARGS) {
+        arg[n++] = order;
+        order = strchr(order, '\t');
+        if (order != NULL)
+            *order++ = '\0';
     }
     if (n < 2)
         known = 0;

@@ -128,7 +128,9 @@ tool_talks() {
     the server logs ' joined'
     printf 'hello\n' >&6
     while IFS= read -r -t "$KIT_DEADLINE" line <&7; do
-        [ "${line%hello?}" = "$line" ] && [ "${line%hello}" = "$line" ] || break
+        case $line in
+            *hello | *hello?) break ;;
+        esac
     done
     exec 6>&- 7<&-
     wait $! || true

@@ -32,6 +32,7 @@ struct client {
 static int listener;
 static atomic_bool stopping;
 static atomic_int threads = 1; /* main is one */
+
 /* Still wrong: many threads use the list, and nothing guards it. */
 static struct client *room;
 

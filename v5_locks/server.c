@@ -32,6 +32,7 @@ struct client {
 static int listener;
 static atomic_bool stopping;
 static atomic_int threads = 1; /* main is one */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards room */
 static struct client *room;
 

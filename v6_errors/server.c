@@ -36,9 +36,10 @@ static int listener;
 static int wake[2]; /* a pipe: closing wake[1] wakes accept_loop */
 static atomic_bool stopping;
 static atomic_int threads = 1; /* main is one */
-static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* threads fell */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards room */
 static struct client *room;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* threads fell */
 
 /* Writes the local time into buf, which has TIME_SIZE bytes; returns buf. */
 static char *now(char *buf)

@@ -1,0 +1,95 @@
+## One chat server in C, told as a ladder of small programs.
+##
+##   make                           builds every rung, and the client
+##   make demo                      plays a chat, in about ten seconds
+##   make demo STAGE=v4_broadcast   plays what that rung adds, and how it breaks
+##
+##   make diff STAGE=v5_locks       what changed since the rung before, in the
+##                                  code and in behaviour
+##   make diff FROM=v2_threads TO=v6_errors      the same, of any two
+##
+##   make test                      every behaviour that must hold, every rung
+##   make test STAGE=v3_event       of one rung
+##   make test TEST='nc can talk to it'          one behaviour, by its title
+##   make test ROWS='^quit'         those whose titles match
+##   make test DIR=~/mine           of your own rungs, in a folder like this one
+##   make matrix                    the known flaws too, each in its own way;
+##                                  then the table
+##       both take JOBS=8 (how many at once) and TIMES=10 (all of it so often)
+##
+##   make doctor                    what is on this machine, and what is missing
+##   make check                     for maintainers: compilers, style, tables
+##   make carry FROM=v2_threads     for maintainers: takes a fix up the ladder
+##   make clean                     removes all that was built
+##   make help                      this page
+##
+# GNU make 3.81 will do. The work is done by tests/run and by the scripts in
+# tools/, each of which says with -h what it can.
+
+# The columns of the matrix are the only list of what there is.
+NAMES := $(strip $(shell head -n 1 tests/matrix.tsv | cut -f 3-))
+FOLDERS := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile,$(NAMES))))
+
+# Stops if a variable names something that is not there, or more than one.
+named = $(if $(filter-out $(NAMES),$($(1)))$(word 2,$($(1))),$(error \
+	$(1)=$($(1)): there is no such rung. There are $(NAMES)))
+$(foreach v,STAGE FROM TO,$(call named,$(v)))
+
+# What the command line says goes to the scripts in the environment, never as
+# text of the shell's: a title may hold apostrophes. Nor is it text of make's: a
+# dollar is the end of a title, in ROWS.
+override TEST := $(value TEST)
+override ROWS := $(value ROWS)
+override DIR := $(value DIR)
+export STAGE TEST ROWS JOBS DIR TIMES FROM TO
+
+# The tests build with a make of their own, which is not to share our options.
+RUN = unset MAKEFLAGS MFLAGS MAKELEVEL; exec tests/run \
+	$${STAGE:+--stage "$$STAGE"} $${TEST:+--test "$$TEST"} \
+	$${ROWS:+--rows "$$ROWS"} $${JOBS:+--jobs "$$JOBS"} \
+	$${TIMES:+--times "$$TIMES"}
+
+all: $(FOLDERS)
+
+$(FOLDERS):
+	$(MAKE) --no-print-directory -C $@
+
+demo:
+	@exec tools/demo $${STAGE:+"$$STAGE"}
+
+test:
+	@$(RUN) $${DIR:+--dir "$$DIR"}
+
+matrix:
+	@$(RUN) --matrix
+
+diff:
+	@if [ -n "$$FROM" ] && [ -n "$$TO" ]; then \
+	    exec tools/diff "$$FROM" "$$TO"; \
+	elif [ -n "$$STAGE" ] && [ -z "$$FROM$$TO" ]; then \
+	    exec tools/diff "$$STAGE"; \
+	fi; \
+	echo "make diff wants STAGE=v5_locks, or FROM=v2_threads TO=v6_errors" >&2; \
+	exit 2
+
+carry:
+	@if [ -z "$$FROM" ]; then \
+	    echo "make carry wants FROM=v2_threads, the rung that is fixed" >&2; \
+	    exit 2; \
+	fi; \
+	exec tools/carry "$$FROM" $${TO:+"$$TO"}
+
+check:
+	@exec tools/check
+
+doctor:
+	@exec tools/doctor
+
+clean:
+	@for f in $(FOLDERS); do $(MAKE) -s -C $$f clean; done
+	rm -rf build
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+.PHONY: all demo test matrix diff carry check doctor clean help $(FOLDERS)
