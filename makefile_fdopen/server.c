@@ -67,7 +67,8 @@ static void leave(struct client *c)
 }
 
 /* Two streams, since one FILE cannot turn from reading to writing without a
- * seek, which a socket lacks. Still wrong: as in v1, the next client waits. */
+ * seek, which a socket lacks. Still wrong: as in v1, the next client waits;
+ * and a line that never ends takes all the memory there is. */
 static void serve(struct client *c)
 {
     FILE *in = fdopen(c->fd, "r");
@@ -102,7 +103,7 @@ static struct client *accept_client(void)
     if (c == NULL)
         die("malloc", strerror(errno));
     c->fd = accept(listener, (struct sockaddr *)&addr, &len);
-    if (c->fd < 0)
+    if (c->fd < 0) /* Still wrong: who gives up in the queue may end us. */
         die("accept", strerror(errno));
     name_of(&addr, c->name);
     return c;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,9 +31,9 @@
  *     WHO<tab>VERB[<tab>ARGUMENT...]
  *
  * After "fail" the file "report" in the folder named on the command line says
- * what was expected and what was seen; "log" there always holds the server's
- * stderr so far when an answer is given. Bytes are written as in C: \n \r \t
- * \0 \\ \xHH. The verbs are at the end of this file.
+ * what was expected and what was seen; "log" there holds the server's stderr
+ * after "fail", "server refuses" and "server output". Bytes are written as in
+ * C: \n \r \t \0 \\ \xHH. The verbs are at the end of this file.
  *
  * Everybody is non-blocking, and one loop (pump) reads for all of them, so a
  * person who is slow holds up nobody but the server that waits for her.
@@ -44,7 +45,7 @@ enum {
     MAX_CLIENTS = 8,
     MAX_ARGS = 16,
     LINE_SIZE = 1 << 16,
-    LOG_MAX = 4 << 20 /* a program that says more is not listened to */
+    LOG_MAX = 64 << 20 /* a program that says more is not listened to */
 };
 
 struct bytes {
@@ -56,6 +57,7 @@ struct peer {
     char name[32], addr[64];
     int fd;             /* -1: not connected */
     int deaf;           /* does not read */
+    int leaving;        /* says no more */
     int ended, err;     /* end-of-stream seen, or this errno */
     struct bytes heard; /* her transcript */
     size_t done;        /* how much of it has been asked for */
@@ -128,6 +130,13 @@ static int skip_past(const struct bytes *b, size_t *done,
     return 0;
 }
 
+static int mentions(const struct bytes *b, size_t from, const char *words)
+{
+    struct bytes w = {(char *)words, strlen(words), 0};
+
+    return skip_past(b, &from, &w);
+}
+
 static void unescape(struct bytes *to, const char *s)
 {
     static const char from[] = "nrt0\\", into[] = "\n\r\t\0\\";
@@ -187,8 +196,8 @@ static void save(const char *name, const struct bytes *b)
     snprintf(path, sizeof path, "%s/%s", folder, name);
     f = fopen(path, "w");
     if (f == NULL) {
-        perror(path);
-        exit(1);
+        perror(path); /* the test is over: the end of the orders comes next */
+        return;
     }
     fwrite(b->p, 1, b->len, f);
     fclose(f);
@@ -198,7 +207,8 @@ static void reply(const char *format, ...)
 {
     va_list ap;
 
-    save("log", &server.err);
+    if (strncmp(format, "fail", 4) == 0)
+        save("log", &server.err);
     va_start(ap, format);
     vprintf(format, ap);
     va_end(ap);
@@ -293,6 +303,7 @@ static void drain_prog(struct prog *g)
 {
     if (g->child.pid == 0)
         return;
+    guard_alive(&g->child); /* first: who is dead has said all there is */
     if (g->child.out >= 0 && drain(g->child.out, &g->out, LOG_MAX) != 1) {
         if (g->child.in == g->child.out)
             g->child.in = -1;
@@ -303,7 +314,6 @@ static void drain_prog(struct prog *g)
         close(g->child.err);
         g->child.err = -1;
     }
-    guard_alive(&g->child);
 }
 
 static int watch(struct pollfd *fds, int n, int fd, short events)
@@ -437,10 +447,36 @@ static void new_talk(struct peer *p, int fd)
         close(p->fd);
     forget(&p->heard);
     p->done = 0;
-    p->deaf = p->ended = p->err = 0;
+    p->deaf = p->leaving = p->ended = p->err = 0;
     p->fd = fd;
     p->since = server.err.len;
     nonblocking(fd);
+}
+
+static int is_writable(void *arg)
+{
+    struct pollfd p = {*(int *)arg, POLLOUT, 0};
+
+    return poll(&p, 1, 0) == 1;
+}
+
+/* As connect(2), but it gives up at the deadline: ETIMEDOUT. */
+static int dial(int fd, struct sockaddr_in *to)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+
+    nonblocking(fd);
+    if (connect(fd, (struct sockaddr *)to, sizeof *to) == 0)
+        return 0;
+    if (errno != EINPROGRESS)
+        return -1;
+    if (until_every(10, is_writable, &fd))
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    else
+        err = ETIMEDOUT;
+    errno = err;
+    return err == 0 ? 0 : -1;
 }
 
 /* Connects p to ip, with a receive buffer of rcvbuf bytes if that is not 0.
@@ -450,21 +486,24 @@ static int knock(struct peer *p, const char *ip, int rcvbuf)
     struct sockaddr_in to = {.sin_family = AF_INET}, me;
     socklen_t len = sizeof me;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int saved;
+    size_t since = server.err.len;
+    int saved, on = 1;
 
     if (fd < 0)
         return -1;
     to.sin_port = htons(server_port);
     inet_pton(AF_INET, ip, &to.sin_addr);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (rcvbuf > 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    if (dial(fd, &to) < 0) {
         saved = errno;
         close(fd);
         errno = saved;
         return -1;
     }
     new_talk(p, fd);
+    p->since = since;
     getsockname(fd, (struct sockaddr *)&me, &len);
     snprintf(p->addr, sizeof p->addr, "%s:%d",
              inet_ntop(AF_INET, &me.sin_addr, (char[INET_ADDRSTRLEN]){0},
@@ -478,8 +517,7 @@ static int logged(const struct peer *p, const char *what)
     char words[96];
 
     snprintf(words, sizeof words, "%s %s", p->addr, what);
-    return server.err.len > p->since
-           && strstr(server.err.p + p->since, words) != NULL;
+    return mentions(&server.err, p->since, words);
 }
 
 static int has_joined(void *arg)
@@ -801,6 +839,7 @@ static void server_refuses(char **arg)
     }
     pump(0, 0, -1);
     save("out", &server.out);
+    save("log", &server.err);
     reply("ok %s", ending(&server));
 }
 
@@ -828,7 +867,7 @@ static void server_lives(char **arg)
 
 static int is_logged(void *arg)
 {
-    if (server.err.p && strstr(server.err.p, arg))
+    if (mentions(&server.err, 0, arg))
         return 1;
     return server.child.alive ? 0 : -1;
 }
@@ -877,11 +916,16 @@ static void server_rests(char **arg)
 
 static int is_stopped(void *arg)
 {
+    struct child *c = arg;
     int status;
 
-    (void)arg;
-    return waitpid(server.child.pid, &status, WNOHANG | WUNTRACED) > 0
-           && WIFSTOPPED(status);
+    if (waitpid(c->pid, &status, WNOHANG | WUNTRACED) != c->pid)
+        return 0;
+    if (WIFSTOPPED(status))
+        return 1;
+    c->alive = 0;
+    c->status = status;
+    return -1;
 }
 
 /* freezes: SIGSTOP, and waits until it is stopped */
@@ -889,10 +933,11 @@ static void server_freezes(char **arg)
 {
     (void)arg;
     kill(server.child.pid, SIGSTOP);
-    if (until_every(10, is_stopped, NULL))
+    if (until_every(10, is_stopped, &server.child) == 1)
         reply("ok");
     else
-        fail("harness", "it does not stop on SIGSTOP");
+        fail(server.child.alive ? "harness" : ending(&server),
+             "it could not be frozen (SIGSTOP)");
 }
 
 static void server_thaws(char **arg)
@@ -1027,6 +1072,7 @@ static void output(struct prog *g)
     pump(0, 0, -1);
     save("out", &g->out);
     save("err", &g->err);
+    save("log", &server.err);
     reply("ok");
 }
 
@@ -1043,6 +1089,11 @@ static int do_knock(struct peer *p, int rcvbuf)
         fail(strcmp(why_closed(), "closed") == 0 ? "refused" : why_closed(),
              "%s could not connect to port %d: %s", p->name, server_port,
              strerror(err));
+    else if (err == ETIMEDOUT)
+        fail("timeout",
+             "%s could not connect: the queue is full (the backlog of "
+             "listen(2)?), and the server takes nobody out of it",
+             p->name);
     else
         fail("harness", "%s could not connect: %s", p->name, strerror(err));
     return -1;
@@ -1179,6 +1230,13 @@ static void hears_at_last(struct peer *p, char **arg)
         fail(r == 0 ? "timeout" : why_closed(), "%s never heard \"%s\"",
              p->name, arg[0]);
     forget(&h.want.text);
+}
+
+/* transcript FILE -> ok: all that she has heard is in that file */
+static void transcript(struct peer *p, char **arg)
+{
+    save(arg[0], &p->heard);
+    reply("ok");
 }
 
 /* heard-time -> ok SECONDS: how old the last time stamp she heard is */
@@ -1428,10 +1486,19 @@ static void crowd_vanishes(int n)
 /* comes-and-goes N: N times one joins and leaves */
 static void crowd_comes_and_goes(int n)
 {
-    for (int i = 0; i < n; i++)
-        if (do_join(member(0), 0) < 0 || do_leave(member(0)) < 0
-            || until(has_left, member(0)) != 1)
+    struct peer *p = member(0);
+    int r;
+
+    for (int i = 0; i < n; i++) {
+        if (do_join(p, 0) < 0 || do_leave(p) < 0)
             return;
+        r = until(has_left, p);
+        if (r != 1) {
+            fail(r == 0 ? "timeout" : why_closed(),
+                 "the log never said \"%s left\"", p->addr);
+            return;
+        }
+    }
     reply("ok");
 }
 
@@ -1444,27 +1511,40 @@ static void crowd_fills(int n)
     reply("ok");
 }
 
+/* One of a storm's people does something; dice says what, in a wild or an
+ * orderly storm. Who has half-closed says no more, and reads to the end. */
+static void act(struct peer *p, int wild, int orderly, int dice)
+{
+    if (p->fd >= 0 && p->ended)
+        hang_up(p);
+    if (p->fd < 0) {
+        p->leaving = 0;
+        knock(p, "127.0.0.1", 0);
+    } else if (p->leaving && orderly) {
+        pump(1, 0, -1);
+    } else if (wild && dice == 0) {
+        reset(p);
+    } else if ((wild || orderly) && dice == 1) {
+        shutdown(p->fd, SHUT_WR);
+        p->leaving = 1;
+    } else if (send(p->fd, "blah\n", 5, 0) < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            hang_up(p);
+    }
+}
+
 /* storms ROUNDS PEOPLE SEED KIND: many join and talk at once; if KIND is
- * "wild", they leave and crash as well. Bounded in rounds and in people. */
+ * "orderly" they leave, too; if it is "wild", they leave without reading to the
+ * end, and crash. Bounded in rounds and in people. */
 static void crowd_storms(int rounds, char **arg)
 {
-    int people = atoi(arg[1]), wild = strcmp(arg[3], "wild") == 0;
+    int people = atoi(arg[1]);
+    int wild = strcmp(arg[3], "wild") == 0;
+    int orderly = strcmp(arg[3], "orderly") == 0;
 
     srand(atoi(arg[2]));
     for (int i = 0; i < rounds && server.child.alive; i++) {
-        struct peer *p = member(rand() % people);
-        int dice = rand() % 10;
-
-        if (p->fd >= 0 && p->ended)
-            hang_up(p);
-        if (p->fd < 0)
-            knock(p, "127.0.0.1", 0);
-        else if (wild && dice == 0)
-            reset(p);
-        else if (wild && dice == 1)
-            shutdown(p->fd, SHUT_WR);
-        else if (send(p->fd, "blah\n", 5, 0) < 0)
-            hang_up(p);
+        act(member(rand() % people), wild, orderly, rand() % 10);
         if (i % 8 == 0)
             pump(1, 0, -1);
     }
@@ -1600,6 +1680,7 @@ static const struct verb verbs[] = {
     {"hears", hears},
     {"hears-at-last", hears_at_last},
     {"heard-time", heard_time},
+    {"transcript", transcript},
     {"sees-end", sees_end},
     {"is-let-go", is_let_go},
     {"leaves", leaves},
@@ -1766,7 +1847,8 @@ int main(int argc, char *argv[])
     nonblocking(sigchld[1]);
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* the end of the orders is what ends us */
+    signal(SIGTERM, SIG_IGN);
     signal(SIGCHLD, on_sigchld);
     guard_init();
     obey_all();

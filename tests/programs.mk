@@ -14,7 +14,7 @@ DIR = .
 BUILD = build/kit
 SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
 	makefile_fdopen
-RACERS = v4_broadcast v5_locks v6_errors
+RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors
 STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
 PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
 

@@ -37,10 +37,24 @@ load language.bash
     the server starts
     alice joins
     bob joins
+    counts_threads
+}
+
+@test "the console counts no thread that has ended" {
+    the server starts
+    alice joins
+    bob joins
+    bob leaves
+    the server logs ' left'
+    counts_threads
+}
+
+# The number on the console is the one that the system knows.
+counts_threads() {
     the server rests
     console says hello
     order server line
-    counted=$SAID
+    local counted=$SAID
     order server threads
     [ "${counted//[!0-9]/}" = "$SAID" ] ||
         because bytes "expected: a line with $SAID, the number of threads" \
@@ -50,9 +64,12 @@ load language.bash
 @test "the server goes on when the console's input ends" {
     the server starts
     console input ends
+    the server rests # a console that reads on and on never does
     alice joins
+    bob joins
     alice says hi
     alice hears hi
+    carol joins # after a quit, one or two more may still get in
 }
 
 @test "no prompt is shown when stdin is no terminal" {
@@ -82,4 +99,13 @@ load language.bash
     console types quit
     console input ends
     the server logs stopping
+}
+
+@test "a hundred joins and leaves leak no thread" {
+    [ "$(uname)" = Linux ] || skip "RLIMIT_AS bounds nothing here"
+    the server starts +plain +address=200 0
+    crowd of 100 comes and goes
+    alice joins
+    alice says hi
+    alice hears hi
 }

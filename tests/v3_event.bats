@@ -19,6 +19,7 @@ quit() {
     alice hears hi
     quit
     bob is not served
+    carol is not served
 }
 
 @test "after quit a client is let go, after one more message at most" {
@@ -61,4 +62,16 @@ quit() {
     order bob knocks || true # refused, where quit ends it at once
     bob vanishes
     the server ends with 0
+}
+
+@test "quit is free of data races" {
+    with_tsan
+    the server starts
+    alice joins
+    alice says hi
+    alice hears hi
+    quit
+    order alice says one || true # she may be cut off already
+    alice is let go
+    there_is_no_race
 }

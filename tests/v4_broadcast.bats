@@ -42,6 +42,8 @@ load language.bash
         [ "$first $SAID" = "$bob_is $alice_is" ] ||
         because bytes "expected: $alice_is and $bob_is, one a line" \
             "seen:     $first and $SAID"
+    alice says 'still here?'
+    alice hears 'still here?'
 }
 
 @test "a client that leaves does not take the room down" {

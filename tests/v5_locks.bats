@@ -7,6 +7,8 @@ load language.bash
     the server starts
     for word in quit 'quit\n' 'quit\r\n'; do
         alice joins
+        alice says 'a longer word than quit\n'
+        alice hears 'a longer word than quit\n'
         alice says "$word"
         alice sees the end
         alice vanishes
@@ -69,6 +71,37 @@ load language.bash
     done
 }
 
+@test "a newcomer hears everything once, after others have said quit" {
+    the server starts
+    alice joins
+    bob joins
+    carol joins
+    bob says quit
+    bob sees the end
+    carol says quit
+    carol sees the end
+    the server rests
+    bob joins
+    carol joins
+    for word in one two; do
+        alice says "$word"
+        alice hears "$word"
+        bob hears "$word" from alice
+        carol hears "$word" from alice
+    done
+}
+
+@test "joining, talking and leaving in good order is free of data races" {
+    with_tsan
+    the server starts
+    storm of 2000 rounds with 24 people, orderly
+    console says who
+    alice joins
+    alice says 'over\n'
+    alice hears at last 'over\n'
+    there_is_no_race
+}
+
 @test "five hundred joins and leaves leak no descriptor" {
     the server starts
     crowd of 5 comes and goes
@@ -77,6 +110,7 @@ load language.bash
     [ "$before" -gt 0 ] || skip "nothing here (no /proc) counts descriptors"
     crowd of 500 comes and goes
     the server rests
+    told "its open descriptors are counted again"
     order server descriptors
     [ "$SAID" -le $((before + 5)) ] ||
         because leak "expected: about $before open descriptors" \

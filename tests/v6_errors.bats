@@ -49,6 +49,40 @@ load language.bash
     dave hears at last four
 }
 
+@test "who has crashed is off the console's list" {
+    the server starts
+    alice joins
+    alice_is=$SAID
+    bob joins
+    bob crashes
+    the server rests
+    console says who
+    order server line
+    order server line
+    [ "$SAID" = "$alice_is" ] ||
+        because bytes "expected: $alice_is, and nobody else" "seen:     $SAID"
+}
+
+# Bob's neighbours on the list, on either side, hear the same.
+@test "one who crashes costs nobody else a word" {
+    the server starts
+    alice joins
+    carol joins
+    bob joins with a buffer of 4096
+    dave joins
+    bob stops reading
+    alice floods 8
+    bob crashes unseen
+    alice says 'END\n'
+    carol hears at last 'END\n'
+    dave hears at last 'END\n'
+    order carol transcript carol.heard
+    order dave transcript dave.heard
+    cmp "$CASE/carol.heard" "$CASE/dave.heard" >"$CASE/cmp" 2>&1 ||
+        because bytes "expected: carol and dave hear the same" \
+            "seen:     $(<"$CASE/cmp")"
+}
+
 @test "the room outlives a storm of joining, talking, leaving and crashing" {
     with_tsan
     the server starts
@@ -105,7 +139,9 @@ load language.bash
     the server rests
     alice says hi
     alice hears hi
-    the server lives
+    order crowd59 is-let-go
+    console says quit
+    the server ends with 0
 }
 
 @test "quit ends a talking room at once" {
@@ -119,6 +155,18 @@ load language.bash
     the server ends with 0
     alice is let go
     bob is let go
+}
+
+@test "quit lets everyone leave before the server ends" {
+    the server starts
+    crowd of 40 joins
+    console says quit
+    the server ends with 0
+    order server output
+    left=$(grep -c ' left' "$CASE/log")
+    [ "$left" = 40 ] ||
+        because leak "expected: 40 lines with \"left\" in its log" \
+            "seen:     $left: threads were still at work when it ended"
 }
 
 @test "quit leaves no thread, descriptor or allocation behind" {

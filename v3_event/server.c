@@ -215,7 +215,7 @@ static void stop(void)
 /* Returns after quit, or when its input ends: then we serve on without it. */
 static void console(void)
 {
-    char line[MSG_SIZE];
+    char line[MSG_SIZE]; /* A longer line counts as several. */
 
     for (;;) {
         if (isatty(STDIN_FILENO))
@@ -228,7 +228,7 @@ static void console(void)
             stop();
             return;
         }
-        printf("%d threads\n", threads);
+        printf("threads: %d\n", threads);
     }
 }
 

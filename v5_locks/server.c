@@ -98,11 +98,9 @@ static size_t answer(char *out, struct client *c, const char *msg, size_t n)
 
 static int is_quit(const char *msg, size_t n)
 {
-    if (n > 0 && msg[n - 1] == '\n')
-        n--;
-    if (n > 0 && msg[n - 1] == '\r')
-        n--;
-    return n == 4 && memcmp(msg, "quit", 4) == 0;
+    return (n == 4 && memcmp(msg, "quit", 4) == 0)
+           || (n == 5 && memcmp(msg, "quit\n", 5) == 0)
+           || (n == 6 && memcmp(msg, "quit\r\n", 6) == 0);
 }
 
 static void join(struct client *c)
@@ -139,6 +137,7 @@ static void broadcast(const char *msg, size_t n)
     pthread_mutex_unlock(&lock);
 }
 
+/* Still wrong: if nobody reads our stdout, the room waits here. */
 static void list_room(void)
 {
     pthread_mutex_lock(&lock);
@@ -269,7 +268,7 @@ static void stop(void)
 /* Returns after quit, or when its input ends: then we serve on without it. */
 static void console(void)
 {
-    char line[MSG_SIZE];
+    char line[MSG_SIZE]; /* A longer line counts as several. */
 
     for (;;) {
         if (isatty(STDIN_FILENO))
@@ -282,7 +281,7 @@ static void console(void)
             stop();
             return;
         }
-        printf("%d threads\n", threads);
+        printf("threads: %d\n", threads);
         list_room();
     }
 }

@@ -39,7 +39,7 @@ static atomic_int threads = 1; /* main is one */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards room */
 static struct client *room;
-static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* threads fell */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER; /* a thread has */
 
 /* Writes the local time into buf, which has TIME_SIZE bytes; returns buf. */
 static char *now(char *buf)
@@ -104,11 +104,9 @@ static size_t answer(char *out, struct client *c, const char *msg, size_t n)
 
 static int is_quit(const char *msg, size_t n)
 {
-    if (n > 0 && msg[n - 1] == '\n')
-        n--;
-    if (n > 0 && msg[n - 1] == '\r')
-        n--;
-    return n == 4 && memcmp(msg, "quit", 4) == 0;
+    return (n == 4 && memcmp(msg, "quit", 4) == 0)
+           || (n == 5 && memcmp(msg, "quit\n", 5) == 0)
+           || (n == 6 && memcmp(msg, "quit\r\n", 6) == 0);
 }
 
 static void join(struct client *c)
@@ -146,6 +144,7 @@ static void broadcast(const char *msg, size_t n)
     pthread_mutex_unlock(&lock);
 }
 
+/* Still wrong: if nobody reads our stdout, the room waits here. */
 static void list_room(void)
 {
     pthread_mutex_lock(&lock);
@@ -313,7 +312,7 @@ static void stop(void)
 /* Returns after quit, or when its input ends: then we serve on without it. */
 static void console(void)
 {
-    char line[MSG_SIZE];
+    char line[MSG_SIZE]; /* A longer line counts as several. */
 
     for (;;) {
         if (isatty(STDIN_FILENO))
@@ -326,7 +325,7 @@ static void console(void)
             stop();
             return;
         }
-        printf("%d threads\n", threads);
+        printf("threads: %d\n", threads);
         list_room();
     }
 }
