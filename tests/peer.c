@@ -1272,6 +1272,14 @@ static int is_over_or_hears(void *arg)
     return p->ended || p->heard.len > p->done;
 }
 
+static void fail_connected(const struct peer *p)
+{
+    fail("timeout",
+         "%s should have been let go, and is still connected %d s "
+         "later",
+         p->name, deadline_ms / 1000);
+}
+
 /* sees-end: end-of-stream or a reset; nothing more is said before it */
 static void sees_end(struct peer *p, char **arg)
 {
@@ -1279,8 +1287,7 @@ static void sees_end(struct peer *p, char **arg)
 
     (void)arg;
     if (!until(is_over_or_hears, p)) {
-        fail("timeout", "%s is still connected, %d s later", p->name,
-             deadline_ms / 1000);
+        fail_connected(p);
         return;
     }
     if (p->heard.len == p->done) {
@@ -1299,9 +1306,9 @@ static void sees_end(struct peer *p, char **arg)
 /* is-let-go: end-of-stream or a reset, whatever was said before it */
 static void is_let_go(struct peer *p, char **arg)
 {
-    p->done = p->heard.len;
+    (void)arg;
     if (!until(is_over, p)) {
-        sees_end(p, arg);
+        fail_connected(p);
         return;
     }
     p->done = p->heard.len;
