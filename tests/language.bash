@@ -16,6 +16,7 @@
 #   KIT_BUILD     the folder with the programs under test   build/kit
 #   KIT_RECORDS   where the verdicts go; may be empty
 #   KIT_DEADLINE  seconds after which waiting is in vain
+#   KIT_AGAIN     what make is to be told to play a test again   test DIR=work
 
 : "${KIT_ROOT:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
 : "${KIT_STAGE:=$(basename "$BATS_TEST_FILENAME" .bats)}"
@@ -163,8 +164,8 @@ report() {
         tail -n 15 "$CASE/log" | tr -d '\000' | sed 's/^/      | /'
     fi
     printf '    hint:  %s\n' "$(hint)"
-    printf "    again: make test STAGE=%s TEST='%s'\n" "$KIT_STAGE" \
-        "${BATS_TEST_DESCRIPTION//\'/\'\\\'\'}"
+    printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
+        "$KIT_STAGE" "${BATS_TEST_DESCRIPTION//\'/\'\\\'\'}"
 }
 
 # What a sanitizer found, and in which lines of the program; not how it got
