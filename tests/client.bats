@@ -167,6 +167,14 @@ load language.bash
     client shows '>>> '
 }
 
+@test "nobody in the room can steer the client's terminal" {
+    host listens
+    client starts +tty "$PORT"
+    host accepts
+    host says '\x1b[2Jhi\x07\n'
+    client shows '?[2Jhi?'
+}
+
 @test "an unknown host is an error that the client names" {
     client_refuses a..b a..b 9999
 }

@@ -248,7 +248,8 @@ person() {
         "cannot reach")
             order "$who" reaches "$3" || return 1
             [ "$SAID" = no ] ||
-                because bytes "expected: no connection to $3" "seen:     one" ;;
+                because bytes "expected: no connection to $3" \
+                    "seen:     one: does it listen on every address?" ;;
         *) no_such_sentence "$who" "$@" ;;
     esac
 }

@@ -1116,7 +1116,9 @@ static int do_join(struct peer *p, int rcvbuf)
     if (r == 1)
         return 0;
     fail(r == 0 ? "timeout" : why_closed(),
-         "the server's log never said \"%s joined\"", p->addr);
+         "the server's log never said \"%s joined\", the words that tests "
+         "and people wait for",
+         p->addr);
     return -1;
 }
 

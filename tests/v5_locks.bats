@@ -116,3 +116,15 @@ load language.bash
         because leak "expected: about $before open descriptors" \
             "seen:     $SAID"
 }
+
+@test "a client that has left leaves no memory behind" {
+    with_leak_check
+    the server starts
+    crowd of 5 comes and goes
+    the server rests
+    console says quit
+    the server logs stopping
+    order bob knocks || true # refused, where quit ends it at once
+    bob vanishes
+    the server ends with 0
+}
