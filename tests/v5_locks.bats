@@ -96,6 +96,7 @@ load language.bash
     the server starts
     storm of 2000 rounds with 24 people, orderly
     console says who
+    order server line # it has looked at the list; now the list changes
     alice joins
     alice says 'over\n'
     alice hears at last 'over\n'

@@ -163,7 +163,7 @@ load language.bash
     console says quit
     the server ends with 0
     order server output
-    left=$(grep -c ' left' "$CASE/log")
+    left=$(grep -c ' left' "$CASE/log") || true # none is an answer, too
     [ "$left" = 40 ] ||
         because leak "expected: 40 lines with \"left\" in its log" \
             "seen:     $left: threads were still at work when it ended"
