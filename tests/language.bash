@@ -165,7 +165,8 @@ report() {
     fi
     printf '    hint:  %s\n' "$(hint)"
     printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
-        "$KIT_STAGE" "${BATS_TEST_DESCRIPTION//\'/\'\\\'\'}"
+        "$KIT_STAGE" \
+        "$(printf '%s' "$BATS_TEST_DESCRIPTION" | sed "s/'/'\\\\''/g")"
 }
 
 # What a sanitizer found, and in which lines of the program; not how it got
