@@ -125,6 +125,7 @@ load language.bash
     the server starts +nofile=32 0
     alice joins
     crowd of 40 knocks
+    the server rests # only now it has run out, whatever else is busy
     crowd of 40 vanishes
     bob joins
     bob says hi
