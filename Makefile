@@ -12,7 +12,7 @@
 ##   make test STAGE=v3_event       of one rung
 ##   make test TEST='nc can talk to it'          one behaviour, by its title
 ##   make test ROWS='^quit'         those whose titles match
-##   make test DIR=~/mine           of your own rungs, in a folder like this one
+##   make test DIR=../mine          of your own rungs, in a folder like this one
 ##   make matrix                    the known flaws too, each in its own way;
 ##                                  then the table
 ##       both take JOBS=8 (how many at once) and TIMES=10 (all of it so often)
@@ -29,6 +29,10 @@
 # The columns of the matrix are the only list of what there is.
 NAMES := $(strip $(shell head -n 1 tests/matrix.tsv | cut -f 3-))
 FOLDERS := $(patsubst %/Makefile,%,$(wildcard $(addsuffix /Makefile,$(NAMES))))
+
+override STAGE := $(strip $(STAGE))
+override FROM := $(strip $(FROM))
+override TO := $(strip $(TO))
 
 # Stops if a variable names something that is not there, or more than one.
 named = $(if $(filter-out $(NAMES),$($(1)))$(word 2,$($(1))),$(error \

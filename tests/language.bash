@@ -163,7 +163,7 @@ report() {
         printf '    log:   the last lines that the server wrote\n'
         tail -n 15 "$CASE/log" | tr -d '\000' | sed 's/^/      | /'
     fi
-    printf '    hint:  %s\n' "$(hint)"
+    printf '    hint:  %s\n' "$(hint "$1")"
     printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
         "$KIT_STAGE" \
         "$(printf '%s' "$BATS_TEST_DESCRIPTION" | sed "s/'/'\\\\''/g")"
@@ -181,8 +181,14 @@ sanitizer_says() {
         cut -c 1-150 | head -n 30
 }
 
-# The row's question, and the place in the notes.
+# The row's question, and the place in the notes; but a sanitizer has said
+# where it is.
 hint() {
+    if [ "${1:-}" = sanitizer ]; then
+        echo "The first line of yours above is where it broke: who else could" \
+            "still use that memory, or had freed it before?"
+        return
+    fi
     awk -F '\t' -v title="$BATS_TEST_DESCRIPTION" -v stage="$KIT_STAGE" '
         $1 == title { print $2 " (NOTES.md, " ($3 == "" ? stage : $3) ")" }
     ' "$KIT_ROOT/tests/hints.tsv"

@@ -95,6 +95,7 @@ load language.bash
 @test "bash can talk to it through /dev/tcp" {
     the server starts
     exec 7<>"/dev/tcp/127.0.0.1/$PORT"
+    told "bash says hello from bash, and reads the answer"
     printf 'hello from bash\n' >&7
     line=
     IFS= read -r -t "$KIT_DEADLINE" line <&7 || true
@@ -127,6 +128,7 @@ tool_talks() {
     "$@" <"$CASE/keys" >"$CASE/screen" 2>&1 3>&- 4>&- 8>&- 9>&- &
     exec 6>"$CASE/keys" 7<"$CASE/screen"
     the server logs ' joined'
+    told "$1 says hello, and reads the answer"
     printf 'hello\n' >&6
     while IFS= read -r -t "$KIT_DEADLINE" line <&7; do
         case $line in
@@ -141,6 +143,8 @@ tool_talks() {
 # answered LINE WORD: LINE ends with WORD, perhaps with the \r of a telnet.
 answered() {
     local line=${1%$'\r'}
+    [ -n "$line" ] ||
+        because timeout "expected: ...$2" "seen:     (nothing)"
     [ "${line%"$2"}" != "$line" ] ||
         because bytes "expected: ...$2" "seen:     $1"
 }

@@ -60,6 +60,25 @@ load language.bash
     done
 }
 
+# A descriptor that is closed while its client is listed is the next one's, who
+# would hear all twice. One message only: the second kills v4.
+@test "a newcomer hears one word once, after another has left" {
+    the server starts
+    alice joins
+    bob joins
+    bob leaves
+    the server logs ' left'
+    carol joins
+    dave joins
+    alice says hi
+    alice hears hi
+    carol hears hi from alice
+    dave hears hi from alice
+    console says quit
+    carol sees the end
+    dave sees the end
+}
+
 @test "many joining and talking at once is free of data races" {
     with_tsan
     the server starts
