@@ -172,7 +172,13 @@ load language.bash
     client starts +tty "$PORT"
     host accepts
     host says '\x1b[2Jhi\x07\n'
-    client shows '?[2Jhi?'
+    host says 'then\n'
+    client shows 'hi'
+    client shows 'then'
+    order client output
+    ! LC_ALL=C grep -q -e $'\033\\[2J' -e $'\a' "$CASE/out" ||
+        because bytes "expected: anything but \\x1b[2J and \\x07" \
+            "seen:     both or one of them"
 }
 
 @test "an unknown host is an error that the client names" {
@@ -193,8 +199,10 @@ load language.bash
 
 @test "the client's -h prints the usage, and that is no error" {
     client starts -h
-    client shows usage
     client ends with 0
+    order client output
+    grep -qi usage "$CASE/out" ||
+        because bytes "expected: usage on stdout" "seen:     $(<"$CASE/out")"
 }
 
 greeted() {

@@ -56,9 +56,12 @@ counts_threads() {
     order server line
     local counted=$SAID
     order server threads
-    [ "${counted//[!0-9]/}" = "$SAID" ] ||
-        because bytes "expected: a line with $SAID, the number of threads" \
-            "seen:     $counted"
+    case " ${counted//[!0-9]/ } " in # there may be other numbers, too
+        *" $SAID "*) ;;
+        *)
+            because bytes "expected: a line with $SAID, the number of threads" \
+                "seen:     $counted" ;;
+    esac
 }
 
 @test "the server goes on when the console's input ends" {
@@ -104,7 +107,10 @@ counts_threads() {
 @test "a hundred joins and leaves leak no thread" {
     [ "$(uname)" = Linux ] || skip "RLIMIT_AS bounds nothing here"
     the server starts +plain +address=200 0
-    crowd of 100 comes and goes
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        crowd of 10 comes and goes
+        everyone is settled # a thread may say "left" and end a little later
+    done
     alice joins
     alice says hi
     alice hears hi

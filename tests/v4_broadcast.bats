@@ -8,6 +8,7 @@ load language.bash
     alice joins
     bob joins
     carol joins
+    everyone is settled
     alice says hi
     alice hears hi
     bob hears hi from alice
@@ -22,6 +23,7 @@ load language.bash
     the server starts
     crowd of 200 joins
     alice joins
+    everyone is settled
     alice says 'hi all'
     alice hears 'hi all'
     crowd of 200 hears 'hi all' from alice
@@ -33,6 +35,7 @@ load language.bash
     alice_is=$SAID
     bob joins
     bob_is=$SAID
+    everyone is settled
     console says who
     order server line
     order server line
@@ -50,6 +53,7 @@ load language.bash
     the server starts
     alice joins
     bob joins
+    everyone is settled
     alice says 'hi bob'
     alice hears 'hi bob'
     bob hears 'hi bob' from alice
@@ -70,6 +74,7 @@ load language.bash
     the server logs ' left'
     carol joins
     dave joins
+    everyone is settled
     alice says hi
     alice hears hi
     carol hears hi from alice

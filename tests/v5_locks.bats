@@ -19,6 +19,7 @@ load language.bash
     the server starts
     alice joins
     bob joins
+    everyone is settled
     alice says 'bye\n'
     alice hears 'bye\n'
     bob hears 'bye\n' from alice
@@ -44,6 +45,7 @@ load language.bash
     bob joins
     bob leaves
     the server logs ' left'
+    everyone is settled
     console says who
     order server line
     order server line
@@ -80,6 +82,7 @@ load language.bash
 newcomers_hear_once() {
     bob joins
     carol joins
+    everyone is settled
     for word in one two; do
         alice says "$word"
         alice hears "$word"
@@ -118,11 +121,11 @@ newcomers_hear_once() {
 @test "a client that has left leaves no memory behind" {
     with_leak_check
     the server starts
-    crowd of 5 comes and goes
+    crowd of 20 comes and goes
     the server rests
     console says quit
     the server logs stopping
     order bob knocks || true # refused, where quit ends it at once
     bob vanishes
-    the server ends with 0
+    no_client_leaked 20
 }
