@@ -32,6 +32,7 @@ setup() {
     CASE=$BATS_TEST_TMPDIR
     STORY=()
     STARTED=$SECONDS
+    unset STRICT
     export PEER_SERVER=$KIT_BUILD/asan/$KIT_STAGE
     export PEER_SERVER_PLAIN=$KIT_BUILD/plain/$KIT_STAGE
     export PEER_CLIENT=$KIT_BUILD/asan/client
@@ -70,6 +71,13 @@ close_stage() {
     exec 8>&-
     wait "$PEER_PID" 2>/dev/null || true
     exec 9>&-
+}
+
+# What has been exported since counts from now on.
+reopen_stage() {
+    close_stage
+    rm -f "$CASE/orders" "$CASE/answers"
+    open_stage
 }
 
 teardown() {
@@ -146,6 +154,7 @@ explain() {
         leak) echo "something was never given back" ;;
         refused) echo "the connection was refused" ;;
         start) echo "the server did not start" ;;
+        twice) echo "a descriptor was closed twice" ;;
         closed) echo "the connection was closed too early" ;;
         reset) echo "the connection was reset" ;;
         sanitizer) echo "AddressSanitizer or UBSan stopped it: see the log" ;;
@@ -247,6 +256,7 @@ person() {
             order "$who" "$@" ;;
         "joins with") order "$who" joins "$6" ;; # joins with a buffer of BYTES
         "stops reading") order "$who" stops-reading ;;
+        "waits for") order "$who" waits-a-second ;; # for the next second
         "half closes") order "$who" half-closes ;;
         "says slowly") order "$who" says-slowly "$3" ;;
         says\ *) order "$who" says "$2" "${3:-1}" ;; # says TEXT [N times]
@@ -307,14 +317,15 @@ the() {
         lives | freezes | thaws) order server "$verb" ;;
         gets) order server gets "$1" ;;
         logs) order server logs "$1" ;;
-        rests) server_rests ;;
+        rests) rests server ;;
         ends) ends_with server "$2" ;;
         *) no_such_sentence the server "$verb" "$@" ;;
     esac
 }
 
-server_rests() {
-    order server rests || return 1
+# rests server|client
+rests() {
+    order "$1" rests || return 1
     [ "$SAID" != unknown ] ||
         skip "nothing here (no /proc) tells whether a thread sleeps"
 }
@@ -351,6 +362,9 @@ client() {
         types) order client types "$1" ;;
         shows) order client shows "$1" ;;
         input) order client closes-input ;;
+        floods) order client floods "$1" ;;
+        rests) rests client ;;
+        logs) order client logs "$1" ;;
         ends) ends_with client "$2" ;;
         *) no_such_sentence client "$verb" "$@" ;;
     esac
@@ -363,6 +377,8 @@ host() {
         "listens again") order host listens 127.0.0.1 "$PORT" ;;
         listens\ *) order host listens "${2:-127.0.0.1}" && PORT=$SAID ;;
         "accepts ") order host accepts ;;
+        "stops reading") order host stops-reading ;;
+        "half closes") order host half-closes ;;
         "disappears ") order host disappears ;;
         "vanishes ") order host vanishes ;;
         "resets "*) order host crashes unseen ;;
@@ -387,10 +403,10 @@ with_tsan() {
     esac
     # A race counts, and nothing else does: not its exit status, no leak.
     export TSAN_OPTIONS=report_thread_leaks=0:report_signal_unsafe=0:exitcode=0
-    close_stage
-    rm -f "$CASE/orders" "$CASE/answers"
+    # The moment after a close() lasts longer than chance would have it.
+    export STRICT=slow=3
     PEER_SERVER=$KIT_BUILD/tsan/$KIT_STAGE
-    open_stage
+    reopen_stage
 }
 
 # What the program has not given back at its end counts.
@@ -399,9 +415,15 @@ with_leak_check() {
     how=$(cat "$KIT_BUILD/leak.probe" 2>/dev/null || echo no)
     [ "$how" = yes ] || skip "LeakSanitizer does not run here"
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-    close_stage
-    rm -f "$CASE/orders" "$CASE/answers"
-    open_stage
+    reopen_stage
+}
+
+# watched WORD: the program under test runs with this word for tests/strict.c;
+# 1 where the linker cannot do that, which is nobody's failure.
+watched() {
+    [ "$(cat "$KIT_BUILD/strict.probe" 2>/dev/null)" = yes ] || return 1
+    export STRICT=$1
+    reopen_stage
 }
 
 there_is_no_race() {

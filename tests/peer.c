@@ -62,6 +62,7 @@ struct peer {
     struct bytes heard; /* her transcript */
     size_t done;        /* how much of it has been asked for */
     size_t since;       /* the server's log when she came */
+    time_t said;        /* when she began to say what she said last */
 };
 
 struct prog {
@@ -701,11 +702,11 @@ static int hear(struct hearing *h)
     return r == 1;
 }
 
-/* --- what the system knows of the server (Linux) --- */
+/* --- what the system knows of a program (Linux) --- */
 
 /* Counts the threads that are alive, and those of them that sleep; 0 where
  * there is no /proc. */
-static int count_threads(int *asleep)
+static int count_threads(const struct prog *g, int *asleep)
 {
     char path[300], line[512], *p;
     struct dirent *d;
@@ -714,11 +715,11 @@ static int count_threads(int *asleep)
     int n = 0;
 
     *asleep = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)server.child.pid);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)g->child.pid);
     tasks = opendir(path);
     while (tasks != NULL && (d = readdir(tasks)) != NULL) {
-        snprintf(path, sizeof path, "/proc/%d/task/%s/stat",
-                 (int)server.child.pid, d->d_name);
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)g->child.pid,
+                 d->d_name);
         f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
         if (f == NULL)
             continue;
@@ -873,53 +874,65 @@ static void server_lives(char **arg)
         fail(ending(&server), "it has ended: %s", ending(&server));
 }
 
+struct logging {
+    struct prog *prog;
+    const char *words;
+};
+
 static int is_logged(void *arg)
 {
-    if (mentions(&server.err, 0, arg))
+    struct logging *l = arg;
+
+    if (mentions(&l->prog->err, 0, l->words))
         return 1;
-    return server.child.alive ? 0 : -1;
+    return l->prog->child.alive ? 0 : -1;
 }
 
 /* logs WORDS */
-static void server_logs(char **arg)
+static void prog_logs(struct prog *g, const char *words)
 {
-    int r = until(is_logged, arg[0]);
+    struct logging l = {g, words};
+    int r = until(is_logged, &l);
 
     if (r == 1)
         reply("ok");
     else
-        fail(r == 0 ? "timeout" : ending(&server),
-             "no line with \"%s\" in its log", arg[0]);
+        fail(r == 0 ? "timeout" : ending(g), "no line with \"%s\" in its log",
+             words);
 }
+
+struct resting {
+    struct prog *prog;
+    int looks;
+};
 
 /* Three looks, 10 ms apart, at all threads asleep. */
 static int is_at_rest(void *arg)
 {
-    int *looks = arg, asleep;
-    int n = count_threads(&asleep);
+    struct resting *s = arg;
+    int asleep, n = count_threads(s->prog, &asleep);
 
-    *looks = n > 0 && asleep == n ? *looks + 1 : 0;
-    if (*looks == 3)
+    s->looks = n > 0 && asleep == n ? s->looks + 1 : 0;
+    if (s->looks == 3)
         return 1;
-    return server.child.alive ? 0 : -1;
+    return s->prog->child.alive ? 0 : -1;
 }
 
 /* rests: all its threads sleep -> ok, or ok unknown where nothing tells */
-static void server_rests(char **arg)
+static void prog_rests(struct prog *g)
 {
-    int looks = 0, asleep, r;
+    struct resting s = {g, 0};
+    int asleep, r;
 
-    (void)arg;
-    if (server.child.alive && count_threads(&asleep) == 0) {
+    if (g->child.alive && count_threads(g, &asleep) == 0) {
         reply("ok unknown");
         return;
     }
-    r = until_every(10, is_at_rest, &looks);
+    r = until_every(10, is_at_rest, &s);
     if (r == 1)
         reply("ok");
     else
-        fail(r == 0 ? "timeout" : ending(&server),
-             "its threads do not come to rest");
+        fail(r == 0 ? "timeout" : ending(g), "its threads do not come to rest");
 }
 
 static int is_stopped(void *arg)
@@ -967,7 +980,7 @@ static void server_threads(char **arg)
     int asleep;
 
     (void)arg;
-    reply("ok %d", count_threads(&asleep));
+    reply("ok %d", count_threads(&server, &asleep));
 }
 
 static void server_descriptors(char **arg)
@@ -1155,6 +1168,7 @@ static void says(struct peer *p, char **arg)
     unescape(&one, arg[0]);
     for (int i = arg[1] ? atoi(arg[1]) : 1; i > 0; i--)
         add(&all, one.p, one.len);
+    p->said = time(NULL);
     sent = send_some(p, all.p, all.len);
     if (sent == all.len)
         reply("ok");
@@ -1249,11 +1263,26 @@ static void transcript(struct peer *p, char **arg)
     reply("ok");
 }
 
-/* heard-time -> ok SECONDS: how old the last time stamp she heard is */
+static int is_later(void *arg)
+{
+    return time(NULL) > *(time_t *)arg;
+}
+
+/* waits-a-second: until the clock shows another second than when she spoke */
+static void waits_a_second(struct peer *p, char **arg)
+{
+    (void)arg;
+    until_every(10, is_later, &p->said);
+    reply("ok");
+}
+
+/* heard-time -> ok SECONDS: how far the last time stamp she heard is off the
+ * time between her words and now; 0 if it lies in it */
 static void heard_time(struct peer *p, char **arg)
 {
     struct tm tm = {.tm_isdst = -1};
     const char *s = p->heard.p ? strrchr(p->heard.p, '[') : NULL;
+    struct timespec now; /* time() may be some ms late */
     time_t then;
 
     (void)arg;
@@ -1267,7 +1296,10 @@ static void heard_time(struct peer *p, char **arg)
     tm.tm_year -= 1900;
     tm.tm_mon--;
     then = mktime(&tm);
-    reply("ok %ld", (long)(time(NULL) - then));
+    clock_gettime(CLOCK_REALTIME, &now);
+    reply("ok %ld", (long)(then < p->said      ? then - p->said
+                           : then > now.tv_sec ? then - now.tv_sec
+                                               : 0));
 }
 
 static int is_over(void *arg)
@@ -1397,37 +1429,43 @@ static void stops_reading(struct peer *p, char **arg)
     reply("ok");
 }
 
-static int is_stuck(void)
+static int is_stuck(const struct prog *g)
 {
-    int asleep, n = count_threads(&asleep);
+    int asleep, n = count_threads(g, &asleep);
 
     return n == 0 || n == asleep;
 }
 
-/* floods MB: says 1000-byte lines until the server takes no more and rests,
- * or MB megabytes are out -> ok BYTES */
-static void floods(struct peer *p, char **arg)
+/* Writes 1000-byte lines until the program takes no more and rests, or so many
+ * megabytes are out -> ok BYTES */
+static void flood(const struct prog *g, int fd, const char *mb)
 {
-    size_t most = (size_t)atoi(arg[0]) << 20, sent = 0;
+    size_t most = (size_t)atoi(mb) << 20, sent = 0;
     char text[1000];
     int looks = 0;
     ssize_t n;
 
     memset(text, 'x', sizeof text);
     text[sizeof text - 1] = '\n';
-    while (sent < most && looks < 5 && server.child.alive) {
-        n = send(p->fd, text, sizeof text, 0);
+    while (sent < most && looks < 5 && g->child.alive) {
+        n = write(fd, text, sizeof text);
         if (n > 0) {
             sent += n;
             looks = 0;
         } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
             break;
         } else {
-            pump(20, 0, p->fd);
-            looks = is_stuck() ? looks + 1 : 0;
+            pump(20, 0, fd);
+            looks = is_stuck(g) ? looks + 1 : 0;
         }
     }
     reply("ok %lu", (unsigned long)sent);
+}
+
+/* floods MB: says so much, if the server takes it */
+static void floods(struct peer *p, char **arg)
+{
+    flood(&server, p->fd, arg[0]);
 }
 
 /* is-unserved: refused, or let go without an answer to a word */
@@ -1650,7 +1688,10 @@ static void host_accepts(struct peer *p)
     int r = until_every(10, has_caller, NULL), fd;
 
     if (r != 1) {
-        fail(r == 0 ? "timeout" : "closed", "nobody connects");
+        fail(r == 0     ? "timeout"
+             : nclients ? ending(&clients[0])
+                        : "closed",
+             "nobody connects");
         return;
     }
     fd = accept(listening, NULL, NULL);
@@ -1697,6 +1738,7 @@ static const struct verb verbs[] = {
     {"hears", hears},
     {"hears-at-last", hears_at_last},
     {"heard-time", heard_time},
+    {"waits-a-second", waits_a_second},
     {"transcript", transcript},
     {"sees-end", sees_end},
     {"is-let-go", is_let_go},
@@ -1717,8 +1759,7 @@ struct server_verb {
 
 static const struct server_verb server_verbs[] = {
     {"starts", server_starts},   {"refuses", server_refuses},
-    {"lives", server_lives},     {"logs", server_logs},
-    {"rests", server_rests},     {"freezes", server_freezes},
+    {"lives", server_lives},     {"freezes", server_freezes},
     {"thaws", server_thaws},     {"gets", server_gets},
     {"threads", server_threads}, {"descriptors", server_descriptors},
 };
@@ -1736,6 +1777,12 @@ static int prog_order(struct prog *g, const char *verb, char **arg)
         line(g);
     else if (strcmp(verb, "output") == 0)
         output(g);
+    else if (strcmp(verb, "logs") == 0)
+        prog_logs(g, arg[0]);
+    else if (strcmp(verb, "rests") == 0)
+        prog_rests(g);
+    else if (strcmp(verb, "floods") == 0)
+        flood(g, g->child.in, arg[0]);
     else if (strcmp(verb, "ends") == 0)
         prog_ends(g);
     else
