@@ -197,7 +197,7 @@ report() {
         sanitizer_says | sed 's/^/      | /'
     elif [ -s "$CASE/log" ]; then
         printf '    log:   the last lines that the server wrote\n'
-        tail -n 15 "$CASE/log" | tr -d '\000' | sed 's/^/      | /'
+        tail -n 15 "$CASE/log" | tr -d '\000' | cut -c 1-300 | sed 's/^/      | /'
     fi
     printf '    hint:  %s\n' "$(hint "$1")"
     printf "    more:  make hint TEST='%s'\n" "$(quoted_title)"

@@ -16,7 +16,7 @@ SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
 	makefile_fdopen
 RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors
 # No compiler needs a minute for this, or makes so much: what does is a mistake.
-BOUNDS = ulimit -t 60; ulimit -f 200000;
+BOUNDS = ulimit -t 60; ulimit -f 200000; ulimit -v 4000000 2>/dev/null;
 STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
 PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
 

@@ -42,6 +42,9 @@ END
         return 1
     }
     mkdir -p "$results/reports" 2>/dev/null
+    # No grade of an earlier run may be taken for this one's.
+    rm -f "$results"/reports/*.txt "$results"/records.* "$results"/run.tsv \
+        "$results"/results.json "$results"/result.json "$results"/junit.xml
     if [ ! -d "$results/reports" ] || [ ! -w "$results/reports" ]; then
         echo "run: $results: no folder that can be written to" >&2
         return 1
@@ -51,7 +54,6 @@ END
 # RESULTS/records.tsv has a line a behaviour, RESULTS/reports what a student
 # sees of it, RESULTS/run.tsv the whole; tools/export makes the rest of them.
 write_results() {
-    rm -f "$results"/reports/*.txt
     write_reports
     {
         printf 'id\trung\tbehaviour\tpoints\tmax\tstatus\thow\tseconds\treport\n'

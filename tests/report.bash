@@ -155,10 +155,15 @@ why_no_verdict() {
 complaint='error:|undefined reference|multiple definition|Undefined symbols'
 compile_error() {
     printf '\n%s%s does not compile:%s\n' "$bold" "$1" "$plain"
+    grep -q -E "$complaint" "$KIT_BUILD/asan/$1.log" ||
+        echo '    the compiler gave up; its last words:'
     awk -v complaint="$complaint" '
         said && /(error|warning|note): / { exit }
         $0 ~ complaint { said = 1 }
-        said { print "    " $0 }' "$KIT_BUILD/asan/$1.log" | head -n 5 | readable
+        said { print "    " $0 }
+        { last = $0 }
+        END { if (!said) print "    " last }' "$KIT_BUILD/asan/$1.log" |
+        head -n 5 | readable
     printf '    again: make %s STAGE=%s\n' "$KIT_AGAIN" "$1"
 }
 
