@@ -17,6 +17,7 @@
 #   KIT_RECORDS   where the verdicts go; may be empty
 #   KIT_DEADLINE  seconds after which waiting is in vain
 #   KIT_AGAIN     what make is to be told to play a test again   test DIR=work
+#   KIT_HINTS     what make hint is to be told besides, if anything   DIR=mine
 
 : "${KIT_ROOT:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
 : "${KIT_STAGE:=$(basename "$BATS_TEST_FILENAME" .bats)}"
@@ -76,6 +77,8 @@ open_stage() {
         2>"$CASE/peer.err" 3>&- 4>&- 8>&- &
     PEER_PID=$!
     exec 9<"$CASE/answers"
+    TOKEN=$RANDOM$RANDOM$RANDOM # a program under test cannot speak for the peer
+    order token "$TOKEN"
 }
 
 # Closing the orders ends the peer, and with it all that it started.
@@ -200,7 +203,7 @@ report() {
         tail -n 15 "$CASE/log" | tr -d '\000' | cut -c 1-300 | sed 's/^/      | /'
     fi
     printf '    hint:  %s\n' "$(hint "$1")"
-    printf "    more:  make hint TEST='%s'\n" "$(quoted_title)"
+    printf "    more:  make hint TEST='%s'%s\n" "$(quoted_title)" "${KIT_HINTS:-}"
     printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
         "$KIT_STAGE" "$(quoted_title)"
 }
@@ -250,6 +253,11 @@ order() {
             "under test or because the machine has no memory left?"
         return 1
     fi
+    if [ "${answer%% *}" != "$TOKEN" ]; then
+        because harness "somebody else answers in place of tests/peer: $answer"
+        return 1
+    fi
+    answer=${answer#* }
     SAID=${answer#ok}
     SAID=${SAID# }
     [ "${answer%% *}" != ok ] || return 0

@@ -27,7 +27,8 @@
 
 /*
  * One peer runs beside one test. It reads orders from its standard input, one
- * a line, and answers each with one line, "ok [WORD...]" or "fail CLASS":
+ * a line, and answers each with one line, "TOKEN ok [WORD...]" or "TOKEN fail
+ * CLASS", where TOKEN is what the first order says:
  *
  *     WHO<tab>VERB[<tab>ARGUMENT...]
  *
@@ -88,6 +89,7 @@ static char server_addr[64];
 static int server_port;
 static int sigchld[2]; /* a pipe: a child ended */
 static struct bytes orders;
+static char token[64];     /* what our answers begin with: none can forge one */
 static const char *excess; /* why we ended the program under test, if so */
 static size_t said;        /* bytes that it has said, to anyone */
 static char home[1024];    /* where it runs */
@@ -226,6 +228,7 @@ static void reply(const char *format, ...)
 
     if (strncmp(format, "fail", 4) == 0)
         save("log", &server.err);
+    printf("%s ", token);
     va_start(ap, format);
     vprintf(format, ap);
     va_end(ap);
@@ -1891,6 +1894,13 @@ static void set_deadline(const char *ms)
     reply("ok");
 }
 
+/* token WORD: from now on all answers begin with it */
+static void set_token(const char *word)
+{
+    snprintf(token, sizeof token, "%s", word);
+    reply("ok");
+}
+
 static void obey(char *order)
 {
     char *arg[MAX_ARGS + 1] = {NULL};
@@ -1910,6 +1920,8 @@ static void obey(char *order)
         known = client_order(find_client(arg[0]), arg[1], arg + 2);
     else if (strcmp(arg[0], "deadline") == 0)
         set_deadline(arg[1]);
+    else if (strcmp(arg[0], "token") == 0)
+        set_token(arg[1]);
     else if (strcmp(arg[0], "clock") == 0)
         reply("ok %ld", now_ms() - born);
     else if (strcmp(arg[0], "crowd") == 0)
