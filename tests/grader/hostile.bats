@@ -2,6 +2,8 @@
 # hostile: programs that attack the test that they are in. Each is submitted as
 # a v1_echo; beside it stands its verdict, and nothing of it may be left.
 
+load outside.bash
+
 row='every message is answered, one after another'
 
 setup() {
@@ -9,7 +11,7 @@ setup() {
     work=$BATS_TEST_TMPDIR
     submission=$work/submission
     mkdir -p "$submission/v1_echo" "$work/tmp"
-    export KIT_DEADLINE=10
+    outside_of_bats
 }
 
 # Grades the program, for this one row.
