@@ -94,7 +94,7 @@ refuses() {
     reads <<'END'
 same(grade['score'], 4)
 same(grade['execution_time'], 12.5)
-same(grade['output'], '4 of 8 points\n2 passed, 1 failed, 1 skipped')
+assert grade['output'].startswith('4 of 8 points\n2 passed, 1 failed, 1 skipped')
 same(grade['output_format'], 'text')
 same(grade['stdout_visibility'], 'hidden')
 same(grade['extra_data']['submission'], 'alice')
@@ -103,9 +103,9 @@ same(grade['tests'][0], {
     'status': 'passed', 'output': '', 'output_format': 'text',
     'tags': ['v1_echo'], 'visibility': 'visible',
     'extra_data': {'id': 'v1/a', 'how': '-', 'seconds': 0.412}})
-same(grade['tests'][2]['status'], 'failed')
-same(grade['tests'][2]['number'], '2.1')
-same(grade['tests'][2]['output'],
+same(grade['tests'][1]['status'], 'failed')
+same(grade['tests'][1]['number'], '2.1')
+same(grade['tests'][1]['output'],
      'v2_threads: it answers\n    how:   timeout\n')
 END
 }
@@ -129,8 +129,8 @@ for test in room['tests']:
     assert type(test['score']) is int and type(test['max-score']) is int
     assert type(test['passed']) is bool and test['test-name']
     assert 0 <= test['score'] <= test['max-score']
-same([test['passed'] for test in room['tests']], [True, True, False, True])
-same(room['tests'][2]['test-name'], 'v2_threads: it answers')
+same([test['passed'] for test in room['tests']], [True, False, True])
+same(room['tests'][1]['test-name'], 'v2_threads: it answers')
 END
 }
 
@@ -205,14 +205,10 @@ END
     "$EXPORT" "$FOLDER"
     reads <<'END'
 why = 'skipped, and not counted: nc is not installed'
-test = grade['tests'][1]
-same((test['score'], test['max_score'], test['output']), (0, 0, why))
-assert 'status' not in test # then Gradescope has 0 of 0 as passing
-same(test['name'], 'v1_echo: nc can talk to it (skipped)')
-test = room['tests'][1]
-same((test['score'], test['max-score'], test['output']), (0, 0, why))
-same(test['test-name'],
-     'v1_echo: nc can talk to it (skipped: nc is not installed)')
+same(grade['output'].split('\n')[2:], ['skipped, and not counted: '
+     'v1_echo: nc can talk to it (nc is not installed)'])
+assert not [t for t in grade['tests'] if 'nc can' in t['name']]
+assert not [t for t in room['tests'] if 'nc can' in t['test-name']]
 same((cases[1][0].get('message'), cases[1][0].text), (why, why))
 END
 }
