@@ -33,12 +33,8 @@ results_can_be_written() {
         return 1
     fi
     command -v python3 >/dev/null 2>&1 || {
-        cat >&2 <<'END'
-run: the exports that RESULTS= writes need python3; one of these installs it:
-    sudo apt-get install -y python3      (Debian, Ubuntu, WSL)
-    sudo dnf install -y python3          (Fedora)
-    brew install python3                 (macOS)
-END
+        echo "run: the exports that RESULTS= writes need python3:" >&2
+        tools/doctor --install python3 | sed 's/^/    /' >&2
         return 1
     }
     mkdir -p "$results/reports" 2>/dev/null

@@ -243,7 +243,7 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
         --results "$BATS_TEST_TMPDIR/out"
     printf '%s\n' "$output"
     [ "$status" -eq 2 ]
-    prints 'install -y python3'
+    prints 'install python3'
     prints_not 'passed'
 }
 
