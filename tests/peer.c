@@ -20,13 +20,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
  * One peer runs beside one test. It reads orders from its standard input, one
- * a line, and answers each with one line, "ok [WORD...]" or "fail CLASS":
+ * a line, and answers each with one line, "TOKEN ok [WORD...]" or "TOKEN fail
+ * CLASS", where TOKEN is what the first order says:
  *
  *     WHO<tab>VERB[<tab>ARGUMENT...]
  *
@@ -45,7 +47,11 @@ enum {
     MAX_CLIENTS = 8,
     MAX_ARGS = 16,
     LINE_SIZE = 1 << 16,
-    LOG_MAX = 64 << 20 /* a program that says more is not listened to */
+    LOG_MAX = 8 << 20,    /* a program that says more to one of us,... */
+    SAID_MAX = 256 << 20, /* or to all of us, is ended; */
+    RSS_MAX = 2 << 20,    /* as one with so many KiB of memory,... */
+    FORKS_MAX = 1000,     /* or so many descendants */
+    WATCH_MS = 50
 };
 
 struct bytes {
@@ -84,6 +90,11 @@ static char server_addr[64];
 static int server_port;
 static int sigchld[2]; /* a pipe: a child ended */
 static struct bytes orders;
+static char token[64];     /* what our answers begin with: none can forge one */
+static const char *excess; /* why we ended the program under test, if so */
+static size_t said;        /* bytes that it has said, to anyone */
+static char home[1024];    /* where it runs */
+static long born;          /* when the peer was started */
 
 /* --- bytes --- */
 
@@ -158,7 +169,8 @@ static void unescape(struct bytes *to, const char *s)
     }
 }
 
-/* Bytes as a person can read them; long ones only around place. */
+/* Bytes as a person can read them, many of a kind counted; long texts only
+ * around place. */
 static void escape(struct bytes *to, const char *p, size_t n, size_t place)
 {
     size_t from = n > 4096 && place > 200 ? place - 200 : 0;
@@ -170,7 +182,14 @@ static void escape(struct bytes *to, const char *p, size_t n, size_t place)
         addf(to, "(%lu bytes, then) ", (unsigned long)from);
     for (size_t i = from; i < end; i++) {
         unsigned char c = p[i];
+        size_t run = 1;
 
+        while (i + run < end && p[i + run] == p[i])
+            run++;
+        if (run > 40) {
+            addf(to, "[%lu times] ", (unsigned long)run);
+            i += run - 1;
+        }
         if (c == '\n' || c == '\r' || c == '\0' || c == '\t' || c == '\\')
             addf(to, "\\%c",
                  c == '\n'   ? 'n'
@@ -210,6 +229,7 @@ static void reply(const char *format, ...)
 
     if (strncmp(format, "fail", 4) == 0)
         save("log", &server.err);
+    printf("%s ", token);
     va_start(ap, format);
     vprintf(format, ap);
     va_end(ap);
@@ -240,6 +260,8 @@ static const char *ending(const struct prog *g)
 
     if (g->child.alive)
         return "alive";
+    if (excess != NULL)
+        return excess;
     if (g->err.p && strstr(g->err.p, "ERROR: LeakSanitizer"))
         return "leak";
     if (g->err.p
@@ -276,15 +298,20 @@ static void on_sigchld(int sig)
     errno = saved;
 }
 
-/* Reads what there is; 0 at the end, -1 for an error, else 1. */
+/* Reads what there is, but not for ever; 0 at the end, -1 for an error, else
+ * 1. */
 static int drain(int fd, struct bytes *b, size_t most)
 {
     char buf[1 << 16];
-    ssize_t n;
+    ssize_t n = 1;
 
-    while ((n = read(fd, buf, sizeof buf)) > 0)
+    for (int i = 0; i < 16 && (n = read(fd, buf, sizeof buf)) > 0; i++) {
+        said += n;
         if (b->len < most)
             add(b, buf, n);
+    }
+    if (n > 0)
+        return 1;
     if (n == 0)
         return 0;
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 1 : -1;
@@ -292,7 +319,7 @@ static int drain(int fd, struct bytes *b, size_t most)
 
 static void drain_peer(struct peer *p)
 {
-    int r = drain(p->fd, &p->heard, (size_t)-1);
+    int r = drain(p->fd, &p->heard, SAID_MAX);
 
     if (r == 1)
         return;
@@ -317,6 +344,80 @@ static void drain_prog(struct prog *g)
     }
 }
 
+/* How many KiB of memory a process has; 0 where nothing tells. */
+static long memory_of(pid_t pid)
+{
+    char path[64];
+    long pages = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    f = fopen(path, "r");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*d %ld", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* How many threads this machine has; 0 where nothing tells. */
+static long threads_everywhere(void)
+{
+    FILE *f = fopen("/proc/loadavg", "r");
+    long n = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*s %*s %*s %*d/%ld", &n) != 1)
+        n = 0;
+    fclose(f);
+    return n;
+}
+
+/* Why a program must be ended before it harms the machine, or NULL. */
+static const char *too_much(const struct prog *g)
+{
+    static long others;
+
+    if (others == 0)
+        others = threads_everywhere();
+    if (g->out.len >= LOG_MAX || g->err.len >= LOG_MAX || said >= SAID_MAX)
+        return "flood";
+    if (memory_of(g->child.pid) > RSS_MAX)
+        return "memory";
+    if (threads_everywhere() > others + FORKS_MAX
+        && guard_descendants() > FORKS_MAX)
+        return "forks";
+    return NULL;
+}
+
+static void look_after(struct prog *g)
+{
+    const char *why;
+
+    if (g->child.pid == 0 || !g->child.alive)
+        return;
+    why = too_much(g);
+    if (why == NULL)
+        return;
+    excess = why;
+    guard_end(&g->child);
+    guard_clean();
+}
+
+static void look_after_all(void)
+{
+    static long next;
+
+    if (now_ms() < next)
+        return;
+    look_after(&server);
+    for (int i = 0; i < nclients; i++)
+        look_after(&clients[i]);
+    next = now_ms() + WATCH_MS;
+}
+
 static int watch(struct pollfd *fds, int n, int fd, short events)
 {
     if (fd < 0)
@@ -326,7 +427,8 @@ static int watch(struct pollfd *fds, int n, int fd, short events)
     return n + 1;
 }
 
-/* Waits at most ms for anything to happen, and reads for everybody. */
+/* Waits at most ms for anything to happen, and reads for everybody; looks up
+ * every now and then, to see that no program does harm. */
 static void pump(long ms, int with_orders, int writer)
 {
     static struct pollfd fds[MAX_PEERS + 2 * MAX_CLIENTS + 5];
@@ -347,7 +449,7 @@ static void pump(long ms, int with_orders, int writer)
     for (int i = 0; i < npeers; i++)
         if (!peers[i].deaf && !peers[i].ended)
             n = watch(fds, n, peers[i].fd, POLLIN);
-    poll(fds, n, ms < 0 ? -1 : (int)ms);
+    poll(fds, n, ms < 0 || ms > WATCH_MS ? WATCH_MS : (int)ms);
     while (read(sigchld[0], &c, 1) > 0)
         ;
     for (int i = 0; i < npeers; i++)
@@ -356,6 +458,7 @@ static void pump(long ms, int with_orders, int writer)
     drain_prog(&server);
     for (int i = 0; i < nclients; i++)
         drain_prog(&clients[i]);
+    look_after_all();
 }
 
 /* The test has gone away, in the middle of a sentence. */
@@ -782,7 +885,7 @@ static void renew(struct prog *g)
 
 static int launch(struct prog *g, const char *program, char **arg)
 {
-    struct limits limits = {0};
+    struct limits limits = {.home = home};
     char *argv[MAX_ARGS + 2] = {NULL};
     int n = 0;
 
@@ -817,7 +920,7 @@ static void server_starts(char **arg)
         return;
     r = until(is_ready, NULL);
     if (r == 0) {
-        fail("timeout",
+        fail("start",
              "no line with \"listening on IP:PORT\" on its stderr "
              "for %d s",
              deadline_ms / 1000);
@@ -1838,6 +1941,13 @@ static void set_deadline(const char *ms)
     reply("ok");
 }
 
+/* token WORD: from now on all answers begin with it */
+static void set_token(const char *word)
+{
+    snprintf(token, sizeof token, "%s", word);
+    reply("ok");
+}
+
 static void obey(char *order)
 {
     char *arg[MAX_ARGS + 1] = {NULL};
@@ -1857,6 +1967,10 @@ static void obey(char *order)
         known = client_order(find_client(arg[0]), arg[1], arg + 2);
     else if (strcmp(arg[0], "deadline") == 0)
         set_deadline(arg[1]);
+    else if (strcmp(arg[0], "token") == 0)
+        set_token(arg[1]);
+    else if (strcmp(arg[0], "clock") == 0)
+        reply("ok %ld", now_ms() - born);
     else if (strcmp(arg[0], "crowd") == 0)
         crowd(arg[1], arg + 2);
     else
@@ -1896,6 +2010,12 @@ int main(int argc, char *argv[])
         return 2;
     }
     folder = argv[1];
+    born = now_ms();
+    snprintf(home, sizeof home, "%s/home", folder);
+    if ((mkdir(home, 0777) < 0 && errno != EEXIST) || chmod(home, 0777) < 0) {
+        perror(home);
+        return 1;
+    }
     if (getenv("PEER_DEADLINE"))
         deadline_ms = atoi(getenv("PEER_DEADLINE"));
     for (int fd = 3; fd < 1024; fd++)

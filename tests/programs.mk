@@ -17,6 +17,8 @@ BUILD = build/kit
 SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
 	makefile_fdopen
 RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors
+# No compiler needs a minute for this, or makes so much: what does is a mistake.
+BOUNDS = ulimit -t 60; ulimit -f 200000; ulimit -v 4000000 2>/dev/null;
 STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
 PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
 WITH_STRICT = $(BUILD)/strict.o -Wl,--wrap=close,--wrap=fclose,--wrap=listen \
@@ -39,7 +41,7 @@ $(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
 		$(BUILD)/asan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@
-	@flags=; ! grep -q yes $(BUILD)/asan.probe || \
+	@$(BOUNDS) flags=; ! grep -q yes $(BUILD)/asan.probe || \
 	    flags='-fsanitize=address,undefined -fno-omit-frame-pointer'; \
 	! grep -q yes $(BUILD)/strict.probe || flags="$$flags $(WITH_STRICT)"; \
 	$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) $$flags >$@.log 2>&1
@@ -47,13 +49,13 @@ $(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
 $(BUILD)/plain/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h)
 	@mkdir -p $(@D)
 	@rm -f $@
-	@$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
+	@$(BOUNDS) $(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
 
 $(BUILD)/tsan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
 		$(BUILD)/tsan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@
-	@flags=-fsanitize=thread; \
+	@$(BOUNDS) flags=-fsanitize=thread; \
 	! grep -q yes $(BUILD)/strict.probe || flags="$$flags $(WITH_STRICT)"; \
 	grep -q no$$ $(BUILD)/tsan.probe || \
 	$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) $$flags >$@.log 2>&1
