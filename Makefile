@@ -12,7 +12,8 @@
 ##                                  do there
 ##   make test DIR=work             grades what is in work, with points
 ##   make watch STAGE=v3_event      grades it again whenever you save
-##   make hint TEST='quit is acknowledged'       the next hint, of three
+##   make hint                      about the first failure, the next of three
+##   make hint TEST='quit is acknowledged'       about that behaviour
 ##   make status                    how far you have come
 ##       all but test look in work unless told DIR=../mine
 ##
@@ -23,6 +24,7 @@
 ##   make test DIR=../mine STAGE=v3_event POINTS=points.tsv RESULTS=records
 ##                                  for instructors: other points than the
 ##                                  matrix has; records for Gradescope and others
+##   make grades RESULTS=out        a line a submission, of the records in out/*
 ##   make matrix                    the known flaws too, each in its own way;
 ##                                  then the table
 ##       these take JOBS=8 (how many at once) and TIMES=10 (all of it so often)
@@ -56,6 +58,11 @@ $(foreach v,STAGE FROM TO,$(call named,$(v)))
 # What the command line says goes to the scripts in the environment, never as
 # text of the shell's: a title may hold apostrophes. Nor is it text of make's: a
 # dollar is the end of a title, in ROWS.
+ifneq ($(filter command line,$(origin DIR)),)
+ifeq ($(strip $(value DIR)),)
+$(error DIR= is empty: it names the folder that holds the rungs)
+endif
+endif
 override TEST := $(value TEST)
 override ROWS := $(value ROWS)
 override DIR := $(value DIR)
@@ -94,6 +101,9 @@ watch:
 
 hint:
 	@exec tools/hint "$$TEST" "$${DIR:-work}"
+
+grades:
+	@exec tools/grades "$$RESULTS"
 
 status:
 	@exec tools/status "$${DIR:-work}"
@@ -138,5 +148,5 @@ clean:
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-.PHONY: all demo start test watch hint status matrix mutants variants grader \
+.PHONY: all demo start test watch hint status grades matrix mutants variants grader \
 	diff carry check doctor clean help $(FOLDERS)

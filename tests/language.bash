@@ -209,12 +209,25 @@ report() {
         sanitizer_says | sed 's/^/      | /'
     elif [ -s "$CASE/log" ]; then
         printf '    log:   the last lines that the server wrote\n'
-        tail -n 15 "$CASE/log" | tr -d '\000' | cut -c 1-300 | sed 's/^/      | /'
+        tr -d '\000' <"$CASE/log" | fold_log | tail -n 15 | cut -c 1-300 | sed 's/^/      | /'
     fi
     printf '    hint:  %s\n' "$(hint "$1")"
     printf "    more:  make hint TEST='%s'%s\n" "$(quoted_title)" "${KIT_HINTS:-}"
     printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
         "$KIT_STAGE" "$(quoted_title)"
+}
+
+# Of many lines in a row that say who came and went, the last three.
+fold_log() {
+    awk '
+        function flush(    i) {
+            if (n > 3) print "(" n - 3 " lines more of joined and left)"
+            for (i = n > 3 ? n - 2 : 1; i <= n; i++) print run[i]
+            n = 0
+        }
+        / (joined|left)$/ { run[++n] = $0; next }
+        { flush(); print }
+        END { flush() }'
 }
 
 # The title as a shell wants it between apostrophes.
@@ -237,15 +250,20 @@ sanitizer_says() {
 # The row's question, and the place in the notes; but first a program must
 # start, and a sanitizer has said where it is.
 hint() {
-    if [ "${1:-}" = start ]; then
-        echo "Start it by hand, on port 0: does stderr say \"listening on" \
-            "IP:PORT\", at once?"
-        return
-    elif [ "${1:-}" = sanitizer ]; then
-        echo "The first line of yours above is where it broke: who else could" \
-            "still use that memory, or had freed it before?"
-        return
-    fi
+    case ${1:-} in
+        start)
+            echo "Start it by hand, on port 0: does stderr say \"listening on" \
+                "IP:PORT\", at once?"
+            return ;;
+        sanitizer)
+            echo "The first line of yours above is where it broke: what did the" \
+                "program take for granted there?"
+            return ;;
+        exit*)
+            echo "Nobody asked it to end: which line did, a return from main, or" \
+                "an exit()?"
+            return ;;
+    esac
     awk -F '\t' -v title="$BATS_TEST_DESCRIPTION" -v stage="$KIT_STAGE" '
         $1 == title { print $2 " (NOTES.md, " ($3 == "" ? stage : $3) ")" }
     ' "$KIT_ROOT/tests/hints.tsv"

@@ -1035,7 +1035,9 @@ static void prog_rests(struct prog *g)
     if (r == 1)
         reply("ok");
     else
-        fail(r == 0 ? "timeout" : ending(g), "its threads do not come to rest");
+        fail(r == 0 ? "timeout" : ending(g),
+             r == 0 ? "its threads do not come to rest"
+                    : "it has ended, where it should be at rest");
 }
 
 static int is_stopped(void *arg)

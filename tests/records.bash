@@ -10,14 +10,23 @@ points_are_sound() {
     [ -r "$1" ] || { echo "run: $1: cannot be read" >&2; return 1; }
     awk -F '\t' -v file="$1" '
         FILENAME != file && FNR == 1 {
-            for (i = 3; i <= NF; i++) rungs[$i]
+            for (i = 3; i <= NF; i++) rungs[$i] = i
             next
         }
-        FILENAME != file { titles[$1]; next }
+        FILENAME != file {
+            for (r in rungs) if ($(rungs[r]) == "y") asked[$1, r]
+            titles[$1]
+            next
+        }
+        { sub(/\r$/, "") }
         /^#/ || /^[ \t]*$/ { next }
-        !($1 in titles) { bad("there is no behaviour \"" $1 "\"") }
-        $2 !~ /^[0-9]+$/ || length($2) > 6 { bad("\"" $2 "\" are no points") }
-        NF > 2 && $3 != "" && !($3 in rungs) { bad("there is no rung \"" $3 "\"") }
+        NF < 2 { bad("no tab between a title and its points: " $0); next }
+        !($1 in titles) { bad("there is no behaviour \"" $1 "\""); next }
+        $2 !~ /^[0-9]+$/ || length($2) > 6 {
+            bad("points are whole numbers, and not \"" $2 "\"")
+        }
+        $3 != "" && !($3 in rungs) { bad("there is no rung \"" $3 "\""); next }
+        $3 != "" && !(($1, $3) in asked) { bad($3 " is not asked for that") }
         function bad(why) {
             printf "run: %s:%d: %s\n", file, FNR, why | "cat >&2"
             wrong = 1
@@ -37,14 +46,33 @@ results_can_be_written() {
         tools/doctor --install python3 | sed 's/^/    /' >&2
         return 1
     }
+    if [ -n "$(ls -A "$results" 2>/dev/null)" ] && [ ! -f "$results/run.tsv" ]
+    then
+        echo "run: $results: holds other things than records; name a new" \
+            "folder" >&2
+        return 1
+    fi
     mkdir -p "$results/reports" 2>/dev/null
-    # No grade of an earlier run may be taken for this one's.
-    rm -f "$results"/reports/*.txt "$results"/records.* "$results"/run.tsv \
-        "$results"/results.json "$results"/result.json "$results"/junit.xml
     if [ ! -d "$results/reports" ] || [ ! -w "$results/reports" ]; then
         echo "run: $results: no folder that can be written to" >&2
         return 1
     fi
+    forget_records
+}
+
+# No grade of an earlier run may be taken for this one's; what else there may be
+# in the folder stays.
+forget_records() {
+    local name
+    cut -f 9 "$results/records.tsv" 2>/dev/null | grep '^reports/[^/]*$' |
+        while read -r name; do
+            rm -f "$results/$name"
+        done
+    for name in records.tsv records.csv run.tsv results.json result.json \
+        junit.xml; do
+        rm -f "$results/$name"
+    done
+    printf 'final\tno\n' >"$results/run.tsv" # until this run has ended
 }
 
 # RESULTS/records.tsv has a line a behaviour, RESULTS/reports what a student

@@ -54,6 +54,8 @@ scoreboard() {
                 printf "  %s%-16s %s %4d of %4d points%s\n", bold, "total", \
                     bar(total, most), total, most, plain
         }' "$work/verdicts" | sed 's/ *$//'
+    [ "$dir" != . ] || [ ! -d work ] ||
+        echo "  These are the kit's own programs. Yours: make test DIR=work"
 }
 
 # --- warnings of the compiler ---
@@ -96,8 +98,9 @@ in_order() {
 # Every failure in full. A rung that does not compile shows its first error and
 # nothing else; one that never starts, shows that once.
 failures() {
-    local s t want verdict class said='' more=0
+    local s t want verdict class said='' more=0 also=''
     in_order >"$work/in_order"
+    : >"$work/seen"
     while IFS=$'\t' read -r s t want verdict class _; do
         if [ "$said" = "$s" ]; then
             more=$((more + 1))
@@ -105,11 +108,27 @@ failures() {
         fi
         and_more "$more"
         more=0
+        if seen_often "$s $class"; then
+            also="$also$(printf '    %s: %s (%s, as above)' "$s" "$t" "$class")
+"
+            continue
+        fi
         one_failure
         [ "$class" != build ] && [ ! -e "$KIT_RECORDS/$s.never_starts" ] ||
             said=$s
     done <"$work/in_order"
     and_more "$more"
+    [ -z "$also" ] || printf '\nThe same end in:\n%s' "$also"
+}
+
+# A program that ends by itself does so in each test: three tell enough.
+seen_often() {
+    case $1 in
+        *exit* | *signal* | *sanitizer) ;;
+        *) return 1 ;;
+    esac
+    printf '%s\n' "$1" >>"$work/seen"
+    [ "$(grep -cxF -e "$1" "$work/seen")" -gt 3 ]
 }
 
 and_more() {
@@ -186,11 +205,11 @@ skips() {
 }
 
 say_trouble() {
-    cat <<END
-
-$troubled of the behaviours have no verdict: the grader itself was in trouble,
-not the program. They count neither as passed nor as failed: run it again.
-END
+    printf '\nWithout a verdict: the grader itself was in trouble, not the'
+    printf ' program.\nThis counts neither as passed nor as failed; run it'
+    printf ' again:\n'
+    awk -F '\t' '$4 == "error" { print "    " $1 ": " $2 " (" $5 ")" }' \
+        "$work/verdicts"
 }
 
 # --- the matrix ---

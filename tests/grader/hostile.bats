@@ -131,6 +131,15 @@ disk_is_as_before() {
     nothing_is_left
 }
 
+@test "one that dies when it is ready is failed in every row, never ungraded" {
+    cp tests/hostile/echo.h tests/hostile/ends_when_ready.c "$submission/v1_echo/"
+    run tests/run --dir "$submission" --stage v1_echo --keep "$work/kept" 3>&-
+    printf '%s\n' "$output"
+    [ "$status" -eq 1 ]
+    ! cut -f 4 "$work/kept/verdicts" | grep -x error || false
+    nothing_is_left
+}
+
 @test "a source that never ends does not compile" {
     [ "$(uname)" = Linux ] || skip "only Linux bounds a compiler's memory"
     submit no_end_of_source

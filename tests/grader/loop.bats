@@ -32,7 +32,7 @@ prints_not() {
     }
 }
 
-# A v1_echo that passes, but says nothing behind its answer's head.
+# A v1_echo whose answers begin with another word.
 make_wrong_echo() {
     mkdir -p "$dir/v1_echo"
     sed 's/"Your msg = "/"your msg = "/' v1_echo/server.c >"$dir/v1_echo/server.c"
@@ -231,6 +231,47 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
 '
 }
 
+@test "results never take away what is not theirs" {
+    command -v python3 >/dev/null || skip "python3 is not installed"
+    mkdir -p "$BATS_TEST_TMPDIR/out/reports"
+    echo precious >"$BATS_TEST_TMPDIR/out/records.old"
+    type_make test STAGE=v1_echo TEST="$row" RESULTS="$BATS_TEST_TMPDIR/out"
+    [ "$status" -ne 0 ]
+    prints 'holds other things'
+    rm "$BATS_TEST_TMPDIR/out/records.old"
+    rmdir "$BATS_TEST_TMPDIR/out/reports"
+    type_make test STAGE=v1_echo TEST="$row" RESULTS="$BATS_TEST_TMPDIR/out"
+    [ "$status" -eq 0 ]
+    echo precious >"$BATS_TEST_TMPDIR/out/records.old"
+    echo precious >"$BATS_TEST_TMPDIR/out/reports/essay.txt"
+    type_make test STAGE=v1_echo TEST="$row" RESULTS="$BATS_TEST_TMPDIR/out"
+    [ "$status" -eq 0 ]
+    [ -s "$BATS_TEST_TMPDIR/out/records.old" ]
+    [ -s "$BATS_TEST_TMPDIR/out/reports/essay.txt" ]
+}
+
+@test "grades has a line a submission, and says which has no final grade" {
+    command -v python3 >/dev/null || skip "python3 is not installed"
+    out=$BATS_TEST_TMPDIR/out
+    make_wrong_echo
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row" RESULTS="$out/ann"
+    type_make test STAGE=v1_echo TEST="$row" RESULTS="$out/bob"
+    mkdir "$out/eve"
+    printf 'final\tno\n' >"$out/eve/run.tsv"
+    type_make grades RESULTS="$out"
+    [ "$status" -ne 0 ]
+    prints '^ann,0,1,yes$'
+    prints '^bob,1,1,yes$'
+    prints '^eve,,,no$'
+}
+
+@test "an empty DIR= is an error, and no grade for the kit's own programs" {
+    type_make test DIR= STAGE=v1_echo TEST="$row"
+    [ "$status" -ne 0 ]
+    prints 'DIR= is empty'
+    prints_not 'passed'
+}
+
 @test "without python3 results are refused before anything is played" {
     mkdir "$BATS_TEST_TMPDIR/bin"
     for tool in /usr/bin/* /bin/*; do
@@ -273,6 +314,10 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     type_make hint DIR="$dir"
     [ "$status" -eq 0 ]
     prints "^the answer comes back behind 'Your msg = '"
+    echo 'int main(void) { retrun 0; }' >"$dir/v1_echo/server.c"
+    type_make test DIR="$dir" STAGE=v1_echo
+    type_make hint DIR="$dir"
+    prints 'does not compile'
 }
 
 @test "an unknown title is an error that names those that are like it" {
