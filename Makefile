@@ -8,15 +8,31 @@
 ##                                  code and in behaviour
 ##   make diff FROM=v2_threads TO=v6_errors      the same, of any two
 ##
+##   make start STAGE=v3_event      begins an exercise: work/v3_event, and what to
+##                                  do there
+##   make test DIR=work             grades what is in work, with points
+##   make watch STAGE=v3_event      grades it again whenever you save
+##   make hint                      about the first failure, the next of three
+##   make hint TEST='quit is acknowledged'       about that behaviour
+##   make status                    how far you have come
+##       all but test look in work unless told DIR=../mine
+##
 ##   make test                      every behaviour that must hold, every rung
 ##   make test STAGE=v3_event       of one rung
 ##   make test TEST='nc can talk to it'          one behaviour, by its title
 ##   make test ROWS='^quit'         those whose titles match
-##   make test DIR=../mine          of your own rungs, in a folder like this one
+##   make test DIR=../mine STAGE=v3_event POINTS=points.tsv RESULTS=records
+##                                  for instructors: other points than the
+##                                  matrix has; records for Gradescope and others
+##   make grades RESULTS=out        a line a submission, of the records in out/*
 ##   make matrix                    the known flaws too, each in its own way;
 ##                                  then the table
-##       both take JOBS=8 (how many at once) and TIMES=10 (all of it so often)
+##       these take JOBS=8 (how many at once) and TIMES=10 (all of it so often)
 ##
+##   make mutants                   for maintainers: does a row catch each of the
+##                                  mistakes in tests/mutants?
+##   make variants                  does each correct design get full marks?
+##   make grader                    can a program cheat; do the tools work?
 ##   make doctor                    what is on this machine, and what is missing
 ##   make check                     for maintainers: compilers, style, tables
 ##   make carry FROM=v2_threads     for maintainers: takes a fix up the ladder
@@ -42,10 +58,18 @@ $(foreach v,STAGE FROM TO,$(call named,$(v)))
 # What the command line says goes to the scripts in the environment, never as
 # text of the shell's: a title may hold apostrophes. Nor is it text of make's: a
 # dollar is the end of a title, in ROWS.
+ifneq ($(filter command line,$(origin DIR)),)
+ifeq ($(strip $(value DIR)),)
+$(error DIR= is empty: it names the folder that holds the rungs)
+endif
+endif
 override TEST := $(value TEST)
 override ROWS := $(value ROWS)
 override DIR := $(value DIR)
-export STAGE TEST ROWS JOBS DIR TIMES FROM TO
+override POINTS := $(value POINTS)
+override RESULTS := $(value RESULTS)
+override NAME := $(value NAME)
+export STAGE TEST ROWS JOBS DIR TIMES FROM TO POINTS RESULTS NAME
 
 # The tests build with a make of their own, which is not to share our options.
 RUN = unset MAKEFLAGS MFLAGS MAKELEVEL; exec tests/run \
@@ -62,10 +86,38 @@ demo:
 	@exec tools/demo $${STAGE:+"$$STAGE"}
 
 test:
-	@$(RUN) $${DIR:+--dir "$$DIR"}
+	@$(RUN) $${DIR:+--dir "$$DIR"} $${POINTS:+--points "$$POINTS"} \
+	    $${RESULTS:+--results "$$RESULTS"}
 
 matrix:
 	@$(RUN) --matrix
+
+start:
+	@exec tools/start "$$STAGE" "$${DIR:-work}"
+
+watch:
+	@unset MAKEFLAGS MFLAGS MAKELEVEL; \
+	exec tools/watch "$$STAGE" "$${DIR:-work}"
+
+hint:
+	@exec tools/hint "$$TEST" "$${DIR:-work}"
+
+grades:
+	@exec tools/grades "$$RESULTS"
+
+status:
+	@exec tools/status "$${DIR:-work}"
+
+mutants:
+	@unset MAKEFLAGS MFLAGS MAKELEVEL; exec tools/mutants \
+	    $${JOBS:+--jobs "$$JOBS"} $${TIMES:+--times "$$TIMES"} $$NAME
+
+variants:
+	@unset MAKEFLAGS MFLAGS MAKELEVEL; exec tools/variants \
+	    $${JOBS:+--jobs "$$JOBS"} $${TIMES:+--times "$$TIMES"} $$NAME
+
+grader:
+	@unset MAKEFLAGS MFLAGS MAKELEVEL; exec bats --tap tests/grader
 
 diff:
 	@if [ -n "$$FROM" ] && [ -n "$$TO" ]; then \
@@ -96,4 +148,5 @@ clean:
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-.PHONY: all demo test matrix diff carry check doctor clean help $(FOLDERS)
+.PHONY: all demo start test watch hint status grades matrix mutants variants grader \
+	diff carry check doctor clean help $(FOLDERS)

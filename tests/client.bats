@@ -113,6 +113,26 @@ load language.bash
     host hears 'still me\n'
 }
 
+# The client has more to say than anybody reads: it is stuck in send().
+@test "a server that goes while it is being sent to finds the client again" {
+    greeted
+    host stops reading
+    client floods 8
+    client rests
+    host half closes
+    client rests # it knows by now
+    host vanishes
+    host accepts
+    host hears 'say hello\n'
+}
+
+@test "a typed line goes out whole even if send() takes a few bytes at a time" {
+    watched short || skip "the linker here cannot send calls to tests/strict.c"
+    greeted
+    client says 'more than just a few bytes'
+    host hears 'more than just a few bytes\n'
+}
+
 @test "quit ends the client while it waits for a server" {
     host listens
     host disappears
@@ -155,6 +175,41 @@ load language.bash
     order server output
     ! grep -q 'recv:' "$CASE/log" ||
         because reset "expected: an end-of-stream" "seen:     a reset (log)"
+}
+
+# As long a pause each time is none that grows, and what is shorter than a fifth
+# of a second is none; one who has none is ahead of what we have seen.
+@test "a server that stays away is tried less and less often" {
+    watched connect || skip "the linker here cannot send calls to tests/strict.c"
+    host listens
+    host disappears
+    client starts 127.0.0.1 "$PORT"
+    for n in 3 4 5 6 7 8 9 10; do
+        client logs "connect() number $n,"
+        order client output
+        ! pauses_grow "$((n + 2))" || return 0
+    done
+    because timeout "expected: pauses that grow between its attempts" \
+        "seen:     attempts$(attempts), in ms"
+}
+
+attempts() {
+    sed -n 's/^strict: connect() number .* at \([0-9]*\) ms$/ \1/p' "$CASE/err" |
+        tr -d '\n'
+}
+
+# pauses_grow N: so many attempts at most, and one pause is half as long again as
+# one before it.
+pauses_grow() {
+    attempts | awk -v most="$1" '{
+        for (i = 2; i <= NF; i++) {
+            pause = $i - $(i - 1)
+            if (pause >= 200 && !least)
+                least = pause
+            if (least && 2 * pause > 3 * least)
+                grows = NF <= most
+        }
+    } END { exit !grows }'
 }
 
 @test "the client shows a prompt on a terminal, and what arrives on its own line" {

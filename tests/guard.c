@@ -8,7 +8,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +25,20 @@
 
 extern char **environ;
 
+/* Whom a program runs as when we are root; 0: as whom we are ourselves. */
+static uid_t user;
+static gid_t group;
+
 void guard_init(void)
 {
+#ifdef __linux__
+    struct passwd *nobody = geteuid() == 0 ? getpwnam("nobody") : NULL;
+
+    if (nobody != NULL) {
+        user = nobody->pw_uid;
+        group = nobody->pw_gid;
+    }
+#endif
 #ifdef PR_SET_CHILD_SUBREAPER
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 #endif
@@ -62,16 +76,34 @@ static void forget_test(void)
     }
 }
 
+/* As execv(3), but as the user: who is not root can neither signal the test
+ * nor write to its files, and need not be able to reach the program by path. */
+static void run(char *argv[])
+{
+#ifdef __linux__
+    int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+
+    if (user != 0) {
+        limit(RLIMIT_NPROC, 4096);
+        if (setgroups(0, NULL) < 0 || setgid(group) < 0 || setuid(user) < 0)
+            return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* setuid(2) would clear it */
+    if (fd >= 0 && user != 0)
+        fexecve(fd, argv, environ);
+#endif
+    execv(argv[0], argv);
+}
+
 /* In the child: everything as a program started by hand would find it. */
 static void become(char *argv[], int in, int out, int err,
                    const struct limits *limits)
 {
     sigset_t none;
 
-#ifdef PR_SET_PDEATHSIG
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
     setsid();
+    if (limits->home != NULL && chdir(limits->home) < 0)
+        _exit(127);
     dup2(in, 0);
     dup2(out, 1);
     dup2(err, 2);
@@ -94,7 +126,7 @@ static void become(char *argv[], int in, int out, int err,
         personality(ADDR_NO_RANDOMIZE);
 #endif
     forget_test();
-    execv(argv[0], argv);
+    run(argv);
     fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
@@ -157,32 +189,58 @@ int guard_alive(struct child *c)
     return c->alive;
 }
 
-/* Kills our children that /proc tells of; the number found. */
-static int kill_children(void)
+/* The parent of a process as /proc tells; 0 if it does not. */
+static int parent_of(const char *pid)
 {
-    DIR *proc = opendir("/proc");
-    struct dirent *d;
     char path[300], line[512], *p;
-    int found = 0, parent;
+    int parent = 0;
     FILE *f;
 
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    f = fopen(path, "r");
+    if (f == NULL)
+        return 0;
+    p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    if (p == NULL || sscanf(p, ") %*c %d", &parent) != 1)
+        parent = 0;
+    fclose(f);
+    return parent;
+}
+
+/* Sends sig (0: nothing) to all our descendants, as far as /proc tells, and
+ * returns how many there are. /proc counts upwards, as processes are born: who
+ * is forked meanwhile comes behind its parent, and is met as well. */
+static int signal_descendants(int sig)
+{
+    enum { MOST = 1 << 22 }; /* the kernel's own limit to a pid */
+    static unsigned char descends[MOST];
+    DIR *proc = opendir("/proc");
+    struct dirent *d;
+    int found = 0;
+
+    memset(descends, 0, sizeof descends);
     while (proc != NULL && (d = readdir(proc)) != NULL) {
-        if (d->d_name[0] < '1' || d->d_name[0] > '9')
+        int pid = atoi(d->d_name), parent;
+
+        if (pid <= 0 || pid >= MOST)
             continue;
-        snprintf(path, sizeof path, "/proc/%s/stat", d->d_name);
-        f = fopen(path, "r");
-        if (f == NULL)
+        parent = parent_of(d->d_name);
+        if (parent != getpid()
+            && (parent <= 0 || parent >= MOST || !descends[parent]))
             continue;
-        p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
-        if (p && sscanf(p, ") %*c %d", &parent) == 1 && parent == getpid()) {
-            kill(atoi(d->d_name), SIGKILL);
-            found++;
-        }
-        fclose(f);
+        descends[pid] = 1;
+        found++;
+        if (sig != 0)
+            kill(pid, sig);
     }
     if (proc != NULL)
         closedir(proc);
     return found;
+}
+
+int guard_descendants(void)
+{
+    return signal_descendants(0);
 }
 
 void guard_end(struct child *c)
@@ -198,9 +256,8 @@ void guard_end(struct child *c)
 
 void guard_clean(void)
 {
-    /* Each one that we kill may hand us its own children. */
-    while (waitpid(-1, NULL, WNOHANG) >= 0) {
-        kill_children();
-        poll(NULL, 0, 5);
-    }
+    /* Again and again: some may have been forked while we looked. */
+    while (waitpid(-1, NULL, WNOHANG) >= 0)
+        if (signal_descendants(SIGKILL) == 0)
+            poll(NULL, 0, 5);
 }

@@ -6,16 +6,19 @@
  * execve(2) and would hide the flaw of v4), no core dump, and bounds on open
  * descriptors and on the size of a file. Where the system has it
  * (prctl(2), PR_SET_CHILD_SUBREAPER), what the program leaves behind, a
- * daemon that ignores SIGTERM too, is ours to end.
+ * daemon that ignores SIGTERM too, is ours to end. Root never runs a program
+ * under test: on Linux it runs as nobody then, who can neither signal the test
+ * nor reach its files.
  */
 #ifndef GUARD_H
 #define GUARD_H
 #include <sys/types.h>
 
 struct limits {
-    long nofile;  /* open descriptors; 0: 1024 */
-    long address; /* bytes of address space; 0: as inherited */
-    int tty;      /* stdin and stdout are a terminal of its own */
+    long nofile;      /* open descriptors; 0: 1024 */
+    long address;     /* bytes of address space; 0: as inherited */
+    int tty;          /* stdin and stdout are a terminal of its own */
+    const char *home; /* the folder it runs in; NULL: ours */
 };
 
 struct child {
@@ -27,7 +30,8 @@ struct child {
     int err;    /* its stderr */
 };
 
-/* Makes orphans ours; to be called once, before guard_start(). */
+/* Makes orphans ours, and finds out who nobody is; to be called once, before
+ * guard_start(). */
 void guard_init(void);
 
 /* Starts argv[0] and fills c, whose descriptors are ours to close, do not
@@ -39,6 +43,9 @@ int guard_alive(struct child *c);
 
 /* Kills c and its session, and reaps it; no harm if it has ended already. */
 void guard_end(struct child *c);
+
+/* How many descendants we have, as far as /proc tells. */
+int guard_descendants(void);
 
 /* Kills and reaps every descendant that is left, as far as /proc tells. */
 void guard_clean(void);

@@ -18,6 +18,7 @@
 #   KIT_RECORDS   where the verdicts go; may be empty
 #   KIT_DEADLINE  seconds after which waiting is in vain
 #   KIT_AGAIN     what make is to be told to play a test again   test DIR=work
+#   KIT_HINTS     what make hint is to be told besides, if anything   DIR=mine
 
 : "${KIT_ROOT:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
 : "${KIT_STAGE:=$(basename "$BATS_TEST_FILENAME" .bats)}"
@@ -31,8 +32,10 @@ STORY=() # the sentences so far
 setup() {
     run_goes_on || skip "the run is over"
     CASE=$BATS_TEST_TMPDIR
+    be_patient
     STORY=()
-    STARTED=$SECONDS
+    unset STRICT
+    TOOK=0
     export PEER_SERVER=$KIT_BUILD/asan/$KIT_STAGE
     export PEER_SERVER_PLAIN=$KIT_BUILD/plain/$KIT_STAGE
     export PEER_CLIENT=$KIT_BUILD/asan/client
@@ -50,6 +53,16 @@ setup() {
     open_stage
 }
 
+# A rung that has let three tests wait in vain is not waited for so long again:
+# its other verdicts come sooner.
+be_patient() {
+    local waited=$KIT_RECORDS/$KIT_STAGE.timeouts # grows by a byte each time
+    if [ -n "$KIT_RECORDS" ] && [ -f "$waited" ] &&
+        [ "$(wc -c <"$waited")" -ge 3 ] && [ "$KIT_DEADLINE" -gt 5 ]; then
+        KIT_DEADLINE=5
+    fi
+}
+
 # tests/run ends us by this file's name if it is interrupted, and takes the
 # folder away.
 run_goes_on() {
@@ -57,13 +70,17 @@ run_goes_on() {
     [ -d "$KIT_RECORDS/live" ] && : >"$KIT_RECORDS/live/$$"
 }
 
-# Starts the peer: orders go out on 8, its answers come in on 9.
+# Starts the peer: orders go out on 8, its answers come in on 9. We do not hold
+# the writing end of its answers: should it be killed, they end.
 open_stage() {
     mkfifo "$CASE/orders" "$CASE/answers"
-    exec 8<>"$CASE/orders" 9<>"$CASE/answers"
+    exec 8<>"$CASE/orders"
     "$KIT_BUILD/peer" "$CASE" <"$CASE/orders" >"$CASE/answers" \
-        2>"$CASE/peer.err" 3>&- 4>&- 8>&- 9>&- &
+        2>"$CASE/peer.err" 3>&- 4>&- 8>&- &
     PEER_PID=$!
+    exec 9<"$CASE/answers"
+    TOKEN=$RANDOM$RANDOM$RANDOM # a program under test cannot speak for the peer
+    order token "$TOKEN"
 }
 
 # Closing the orders ends the peer, and with it all that it started.
@@ -73,10 +90,18 @@ close_stage() {
     exec 9>&-
 }
 
+# What has been exported since counts from now on.
+reopen_stage() {
+    close_stage
+    rm -f "$CASE/orders" "$CASE/answers"
+    open_stage
+}
+
 teardown() {
     [ -n "${CASE:-}" ] || return 0
     local verdict=failed class=
     finish_log
+    note_time
     if [ -n "${BATS_TEST_SKIPPED:-}" ]; then
         verdict=skipped class=$BATS_TEST_SKIPPED
     elif [ "${BATS_TEST_COMPLETED:-}" = 1 ] && no_sanitizer_complains; then
@@ -92,6 +117,13 @@ teardown() {
     fi
     record "$verdict" "$class"
     [ "$verdict" = passed ] || [ "$verdict" = skipped ]
+}
+
+# TOOK is how many seconds the test took, as the peer's clock has it.
+note_time() {
+    local SAID=0
+    order clock tells || SAID=0
+    TOOK=$(printf '%d.%03d' $((SAID / 1000)) $((SAID % 1000)))
 }
 
 # The log as it is now; a sanitizer that speaks in it is let finish.
@@ -119,7 +151,8 @@ record() {
     local name
     name=$KIT_RECORDS/$KIT_STAGE/$(record_name "$BATS_TEST_DESCRIPTION")
     mkdir -p "$KIT_RECORDS/$KIT_STAGE"
-    printf '%s\t%s\t%s\n' "$1" "$2" "$((SECONDS - STARTED))" >>"$name"
+    printf '%s\t%s\t%s\n' "$1" "$2" "$TOOK" >>"$name"
+    [ "$2" != timeout ] || echo >>"$KIT_RECORDS/$KIT_STAGE.timeouts"
     [ ! -f "$CASE/full" ] || cp "$CASE/full" "$name.txt"
 }
 
@@ -149,6 +182,11 @@ explain() {
         leak) echo "something was never given back" ;;
         refused) echo "the connection was refused" ;;
         start) echo "the server did not start" ;;
+        twice) echo "a descriptor was closed twice" ;;
+        unstarted) echo "the server did not start: that comes first" ;;
+        flood) echo "ended by the test: it wrote without end" ;;
+        memory) echo "ended by the test: it took memory without end" ;;
+        forks) echo "ended by the test: it made processes without end" ;;
         closed) echo "the connection was closed too early" ;;
         reset) echo "the connection was reset" ;;
         sanitizer) echo "AddressSanitizer or UBSan stopped it: see the log" ;;
@@ -174,12 +212,30 @@ report() {
         sanitizer_says | sed 's/^/      | /'
     elif [ -s "$CASE/log" ]; then
         printf '    log:   the last lines that the server wrote\n'
-        tail -n 15 "$CASE/log" | tr -d '\000' | sed 's/^/      | /'
+        tr -d '\000' <"$CASE/log" | fold_log | tail -n 15 | cut -c 1-300 | sed 's/^/      | /'
     fi
     printf '    hint:  %s\n' "$(hint "$1")"
+    printf "    more:  make hint TEST='%s'%s\n" "$(quoted_title)" "${KIT_HINTS:-}"
     printf "    again: make %s STAGE=%s TEST='%s'\n" "${KIT_AGAIN:-test}" \
-        "$KIT_STAGE" \
-        "$(printf '%s' "$BATS_TEST_DESCRIPTION" | sed "s/'/'\\\\''/g")"
+        "$KIT_STAGE" "$(quoted_title)"
+}
+
+# Of many lines in a row that say who came and went, the last three.
+fold_log() {
+    awk '
+        function flush(    i) {
+            if (n > 3) print "(" n - 3 " lines more of joined and left)"
+            for (i = n > 3 ? n - 2 : 1; i <= n; i++) print run[i]
+            n = 0
+        }
+        / (joined|left)$/ { run[++n] = $0; next }
+        { flush(); print }
+        END { flush() }'
+}
+
+# The title as a shell wants it between apostrophes.
+quoted_title() {
+    printf '%s' "$BATS_TEST_DESCRIPTION" | sed "s/'/'\\\\''/g"
 }
 
 # What a sanitizer found, and in which lines of the program; not how it got
@@ -194,14 +250,23 @@ sanitizer_says() {
         cut -c 1-150 | head -n 30
 }
 
-# The row's question, and the place in the notes; but a sanitizer has said
-# where it is.
+# The row's question, and the place in the notes; but first a program must
+# start, and a sanitizer has said where it is.
 hint() {
-    if [ "${1:-}" = sanitizer ]; then
-        echo "The first line of yours above is where it broke: who else could" \
-            "still use that memory, or had freed it before?"
-        return
-    fi
+    case ${1:-} in
+        start)
+            echo "Start it by hand, on port 0: does stderr say \"listening on" \
+                "IP:PORT\", at once?"
+            return ;;
+        sanitizer)
+            echo "The first line of yours above is where it broke: what did the" \
+                "program take for granted there?"
+            return ;;
+        exit*)
+            echo "Nobody asked it to end: which line did, a return from main, or" \
+                "an exit()?"
+            return ;;
+    esac
     awk -F '\t' -v title="$BATS_TEST_DESCRIPTION" -v stage="$KIT_STAGE" '
         $1 == title { print $2 " (NOTES.md, " ($3 == "" ? stage : $3) ")" }
     ' "$KIT_ROOT/tests/hints.tsv"
@@ -214,9 +279,15 @@ order() {
     local IFS=$'\t' answer=
     printf '%s\n' "$*" >&8
     if ! read -r -t $((KIT_DEADLINE * 3 + 60)) answer <&9; then
-        because harness "the peer does not answer"
+        because harness "tests/peer is silent: was it killed, by the program" \
+            "under test or because the machine has no memory left?"
         return 1
     fi
+    if [ "${answer%% *}" != "$TOKEN" ]; then
+        because harness "somebody else answers in place of tests/peer: $answer"
+        return 1
+    fi
+    answer=${answer#* }
     SAID=${answer#ok}
     SAID=${SAID# }
     [ "${answer%% *}" != ok ] || return 0
@@ -250,6 +321,7 @@ person() {
             order "$who" "$@" ;;
         "joins with") order "$who" joins "$6" ;; # joins with a buffer of BYTES
         "stops reading") order "$who" stops-reading ;;
+        "waits for") order "$who" waits-a-second ;; # for the next second
         "half closes") order "$who" half-closes ;;
         "says slowly") order "$who" says-slowly "$3" ;;
         says\ *) order "$who" says "$2" "${3:-1}" ;; # says TEXT [N times]
@@ -305,19 +377,38 @@ the() {
     case $verb in
         starts)
             [ $# -gt 0 ] || set -- 0
-            order server starts "$@" && PORT=$SAID ;;
+            server_starts "$@" ;;
         restarts) order server starts "$PORT" ;;
         lives | freezes | thaws) order server "$verb" ;;
         gets) order server gets "$1" ;;
         logs) order server logs "$1" ;;
-        rests) server_rests ;;
+        rests) rests server ;;
         ends) ends_with server "$2" ;;
         *) no_such_sentence the server "$verb" "$@" ;;
     esac
 }
 
-server_rests() {
-    order server rests || return 1
+# One that has never started will not now: that is told once, not waited for
+# in every test.
+server_starts() {
+    local known=$KIT_RECORDS/$KIT_STAGE
+    if [ -n "$KIT_RECORDS" ] && [ -e "$known.never_starts" ]; then
+        because unstarted "It did not start in the tests before this one."
+        return 1
+    fi
+    if order server starts "$@"; then
+        PORT=$SAID
+        [ -z "$KIT_RECORDS" ] || : >"$known.starts"
+    else
+        [ -z "$KIT_RECORDS" ] || [ -e "$known.starts" ] || [ "$*" != 0 ] ||
+            [ "$(cat "$CASE/class")" != start ] || : >"$known.never_starts"
+        return 1
+    fi
+}
+
+# rests server|client
+rests() {
+    order "$1" rests || return 1
     [ "$SAID" != unknown ] ||
         skip "nothing here (no /proc) tells whether a thread sleeps"
 }
@@ -365,6 +456,9 @@ client() {
         types) order client types "$1" ;;
         shows) order client shows "$1" ;;
         input) order client closes-input ;;
+        floods) order client floods "$1" ;;
+        rests) rests client ;;
+        logs) order client logs "$1" ;;
         ends) ends_with client "$2" ;;
         *) no_such_sentence client "$verb" "$@" ;;
     esac
@@ -377,6 +471,8 @@ host() {
         "listens again") order host listens 127.0.0.1 "$PORT" ;;
         listens\ *) order host listens "${2:-127.0.0.1}" && PORT=$SAID ;;
         "accepts ") order host accepts ;;
+        "stops reading") order host stops-reading ;;
+        "half closes") order host half-closes ;;
         "disappears ") order host disappears ;;
         "vanishes ") order host vanishes ;;
         "resets "*) order host crashes unseen ;;
@@ -401,10 +497,10 @@ with_tsan() {
     esac
     # A race counts, and nothing else does: not its exit status, no leak.
     export TSAN_OPTIONS=report_thread_leaks=0:report_signal_unsafe=0:exitcode=0
-    close_stage
-    rm -f "$CASE/orders" "$CASE/answers"
+    # The moment after a close() lasts longer than chance would have it.
+    export STRICT=slow=3
     PEER_SERVER=$KIT_BUILD/tsan/$KIT_STAGE
-    open_stage
+    reopen_stage
 }
 
 # What the program has not given back at its end counts.
@@ -413,9 +509,15 @@ with_leak_check() {
     how=$(cat "$KIT_BUILD/leak.probe" 2>/dev/null || echo no)
     [ "$how" = yes ] || skip "LeakSanitizer does not run here"
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-    close_stage
-    rm -f "$CASE/orders" "$CASE/answers"
-    open_stage
+    reopen_stage
+}
+
+# watched WORD: the program under test runs with this word for tests/strict.c;
+# 1 where the linker cannot do that, which is nobody's failure.
+watched() {
+    [ "$(cat "$KIT_BUILD/strict.probe" 2>/dev/null)" = yes ] || return 1
+    export STRICT=$1
+    reopen_stage
 }
 
 # no_client_leaked N: the server ends, and what each of N clients had has been

@@ -20,13 +20,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
  * One peer runs beside one test. It reads orders from its standard input, one
- * a line, and answers each with one line, "ok [WORD...]" or "fail CLASS":
+ * a line, and answers each with one line, "TOKEN ok [WORD...]" or "TOKEN fail
+ * CLASS", where TOKEN is what the first order says:
  *
  *     WHO<tab>VERB[<tab>ARGUMENT...]
  *
@@ -45,7 +47,11 @@ enum {
     MAX_CLIENTS = 8,
     MAX_ARGS = 16,
     LINE_SIZE = 1 << 16,
-    LOG_MAX = 64 << 20 /* a program that says more is not listened to */
+    LOG_MAX = 8 << 20,    /* a program that says more to one of us,... */
+    SAID_MAX = 256 << 20, /* or to all of us, is ended; */
+    RSS_MAX = 2 << 20,    /* as one with so many KiB of memory,... */
+    FORKS_MAX = 1000,     /* or so many descendants */
+    WATCH_MS = 50
 };
 
 struct bytes {
@@ -62,6 +68,7 @@ struct peer {
     struct bytes heard; /* her transcript */
     size_t done;        /* how much of it has been asked for */
     size_t since;       /* the server's log when she came */
+    time_t said;        /* when she began to say what she said last */
 };
 
 struct prog {
@@ -83,6 +90,11 @@ static char server_addr[64];
 static int server_port;
 static int sigchld[2]; /* a pipe: a child ended */
 static struct bytes orders;
+static char token[64];     /* what our answers begin with: none can forge one */
+static const char *excess; /* why we ended the program under test, if so */
+static size_t said;        /* bytes that it has said, to anyone */
+static char home[1024];    /* where it runs */
+static long born;          /* when the peer was started */
 
 /* --- bytes --- */
 
@@ -157,7 +169,8 @@ static void unescape(struct bytes *to, const char *s)
     }
 }
 
-/* Bytes as a person can read them; long ones only around place. */
+/* Bytes as a person can read them, many of a kind counted; long texts only
+ * around place. */
 static void escape(struct bytes *to, const char *p, size_t n, size_t place)
 {
     size_t from = n > 4096 && place > 200 ? place - 200 : 0;
@@ -169,7 +182,14 @@ static void escape(struct bytes *to, const char *p, size_t n, size_t place)
         addf(to, "(%lu bytes, then) ", (unsigned long)from);
     for (size_t i = from; i < end; i++) {
         unsigned char c = p[i];
+        size_t run = 1;
 
+        while (i + run < end && p[i + run] == p[i])
+            run++;
+        if (run > 40) {
+            addf(to, "[%lu times] ", (unsigned long)run);
+            i += run - 1;
+        }
         if (c == '\n' || c == '\r' || c == '\0' || c == '\t' || c == '\\')
             addf(to, "\\%c",
                  c == '\n'   ? 'n'
@@ -209,6 +229,7 @@ static void reply(const char *format, ...)
 
     if (strncmp(format, "fail", 4) == 0)
         save("log", &server.err);
+    printf("%s ", token);
     va_start(ap, format);
     vprintf(format, ap);
     va_end(ap);
@@ -239,6 +260,8 @@ static const char *ending(const struct prog *g)
 
     if (g->child.alive)
         return "alive";
+    if (excess != NULL)
+        return excess;
     if (g->err.p && strstr(g->err.p, "ERROR: LeakSanitizer"))
         return "leak";
     if (g->err.p
@@ -275,15 +298,20 @@ static void on_sigchld(int sig)
     errno = saved;
 }
 
-/* Reads what there is; 0 at the end, -1 for an error, else 1. */
+/* Reads what there is, but not for ever; 0 at the end, -1 for an error, else
+ * 1. */
 static int drain(int fd, struct bytes *b, size_t most)
 {
     char buf[1 << 16];
-    ssize_t n;
+    ssize_t n = 1;
 
-    while ((n = read(fd, buf, sizeof buf)) > 0)
+    for (int i = 0; i < 16 && (n = read(fd, buf, sizeof buf)) > 0; i++) {
+        said += n;
         if (b->len < most)
             add(b, buf, n);
+    }
+    if (n > 0)
+        return 1;
     if (n == 0)
         return 0;
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 1 : -1;
@@ -291,7 +319,7 @@ static int drain(int fd, struct bytes *b, size_t most)
 
 static void drain_peer(struct peer *p)
 {
-    int r = drain(p->fd, &p->heard, (size_t)-1);
+    int r = drain(p->fd, &p->heard, SAID_MAX);
 
     if (r == 1)
         return;
@@ -316,6 +344,80 @@ static void drain_prog(struct prog *g)
     }
 }
 
+/* How many KiB of memory a process has; 0 where nothing tells. */
+static long memory_of(pid_t pid)
+{
+    char path[64];
+    long pages = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    f = fopen(path, "r");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*d %ld", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* How many threads this machine has; 0 where nothing tells. */
+static long threads_everywhere(void)
+{
+    FILE *f = fopen("/proc/loadavg", "r");
+    long n = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*s %*s %*s %*d/%ld", &n) != 1)
+        n = 0;
+    fclose(f);
+    return n;
+}
+
+/* Why a program must be ended before it harms the machine, or NULL. */
+static const char *too_much(const struct prog *g)
+{
+    static long others;
+
+    if (others == 0)
+        others = threads_everywhere();
+    if (g->out.len >= LOG_MAX || g->err.len >= LOG_MAX || said >= SAID_MAX)
+        return "flood";
+    if (memory_of(g->child.pid) > RSS_MAX)
+        return "memory";
+    if (threads_everywhere() > others + FORKS_MAX
+        && guard_descendants() > FORKS_MAX)
+        return "forks";
+    return NULL;
+}
+
+static void look_after(struct prog *g)
+{
+    const char *why;
+
+    if (g->child.pid == 0 || !g->child.alive)
+        return;
+    why = too_much(g);
+    if (why == NULL)
+        return;
+    excess = why;
+    guard_end(&g->child);
+    guard_clean();
+}
+
+static void look_after_all(void)
+{
+    static long next;
+
+    if (now_ms() < next)
+        return;
+    look_after(&server);
+    for (int i = 0; i < nclients; i++)
+        look_after(&clients[i]);
+    next = now_ms() + WATCH_MS;
+}
+
 static int watch(struct pollfd *fds, int n, int fd, short events)
 {
     if (fd < 0)
@@ -325,7 +427,8 @@ static int watch(struct pollfd *fds, int n, int fd, short events)
     return n + 1;
 }
 
-/* Waits at most ms for anything to happen, and reads for everybody. */
+/* Waits at most ms for anything to happen, and reads for everybody; looks up
+ * every now and then, to see that no program does harm. */
 static void pump(long ms, int with_orders, int writer)
 {
     static struct pollfd fds[MAX_PEERS + 2 * MAX_CLIENTS + 5];
@@ -346,7 +449,7 @@ static void pump(long ms, int with_orders, int writer)
     for (int i = 0; i < npeers; i++)
         if (!peers[i].deaf && !peers[i].ended)
             n = watch(fds, n, peers[i].fd, POLLIN);
-    poll(fds, n, ms < 0 ? -1 : (int)ms);
+    poll(fds, n, ms < 0 || ms > WATCH_MS ? WATCH_MS : (int)ms);
     while (read(sigchld[0], &c, 1) > 0)
         ;
     for (int i = 0; i < npeers; i++)
@@ -355,6 +458,7 @@ static void pump(long ms, int with_orders, int writer)
     drain_prog(&server);
     for (int i = 0; i < nclients; i++)
         drain_prog(&clients[i]);
+    look_after_all();
 }
 
 /* The test has gone away, in the middle of a sentence. */
@@ -692,11 +796,11 @@ static int hear(struct hearing *h)
     return r == 1;
 }
 
-/* --- what the system knows of the server (Linux) --- */
+/* --- what the system knows of a program (Linux) --- */
 
 /* Counts the threads that are alive, and those of them that sleep; 0 where
  * there is no /proc. */
-static int count_threads(int *asleep)
+static int count_threads(const struct prog *g, int *asleep)
 {
     char path[300], line[512], *p;
     struct dirent *d;
@@ -705,11 +809,11 @@ static int count_threads(int *asleep)
     int n = 0;
 
     *asleep = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)server.child.pid);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)g->child.pid);
     tasks = opendir(path);
     while (tasks != NULL && (d = readdir(tasks)) != NULL) {
-        snprintf(path, sizeof path, "/proc/%d/task/%s/stat",
-                 (int)server.child.pid, d->d_name);
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)g->child.pid,
+                 d->d_name);
         f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
         if (f == NULL)
             continue;
@@ -727,13 +831,14 @@ static int count_threads(int *asleep)
 
 /* At rest: three looks, at least 10 ms apart, at all threads asleep. */
 struct rest {
+    struct prog *prog;
     int looks;
     long last; /* ms */
 };
 
 static int rests(struct rest *r)
 {
-    int asleep, n = count_threads(&asleep);
+    int asleep, n = count_threads(r->prog, &asleep);
 
     if (n == 0 || asleep < n) {
         r->looks = 0;
@@ -791,7 +896,7 @@ static void renew(struct prog *g)
 
 static int launch(struct prog *g, const char *program, char **arg)
 {
-    struct limits limits = {0};
+    struct limits limits = {.home = home};
     char *argv[MAX_ARGS + 2] = {NULL};
     int n = 0;
 
@@ -826,7 +931,7 @@ static void server_starts(char **arg)
         return;
     r = until(is_ready, NULL);
     if (r == 0) {
-        fail("timeout",
+        fail("start",
              "no line with \"listening on IP:PORT\" on its stderr "
              "for %d s",
              deadline_ms / 1000);
@@ -883,49 +988,59 @@ static void server_lives(char **arg)
         fail(ending(&server), "it has ended: %s", ending(&server));
 }
 
+struct logging {
+    struct prog *prog;
+    const char *words;
+};
+
 static int is_logged(void *arg)
 {
-    if (mentions(&server.err, 0, arg))
+    struct logging *l = arg;
+
+    if (mentions(&l->prog->err, 0, l->words))
         return 1;
-    return server.child.alive ? 0 : -1;
+    return l->prog->child.alive ? 0 : -1;
 }
 
 /* logs WORDS */
-static void server_logs(char **arg)
+static void prog_logs(struct prog *g, const char *words)
 {
-    int r = until(is_logged, arg[0]);
+    struct logging l = {g, words};
+    int r = until(is_logged, &l);
 
     if (r == 1)
         reply("ok");
     else
-        fail(r == 0 ? "timeout" : ending(&server),
-             "no line with \"%s\" in its log", arg[0]);
+        fail(r == 0 ? "timeout" : ending(g), "no line with \"%s\" in its log",
+             words);
 }
 
 static int is_at_rest(void *arg)
 {
-    if (rests(arg))
+    struct rest *r = arg;
+
+    if (rests(r))
         return 1;
-    return server.child.alive ? 0 : -1;
+    return r->prog->child.alive ? 0 : -1;
 }
 
 /* rests: all its threads sleep -> ok, or ok unknown where nothing tells */
-static void server_rests(char **arg)
+static void prog_rests(struct prog *g)
 {
-    struct rest rest = {0, 0};
+    struct rest s = {.prog = g};
     int asleep, r;
 
-    (void)arg;
-    if (server.child.alive && count_threads(&asleep) == 0) {
+    if (g->child.alive && count_threads(g, &asleep) == 0) {
         reply("ok unknown");
         return;
     }
-    r = until_every(10, is_at_rest, &rest);
+    r = until_every(10, is_at_rest, &s);
     if (r == 1)
         reply("ok");
     else
-        fail(r == 0 ? "timeout" : ending(&server),
-             "its threads do not come to rest");
+        fail(r == 0 ? "timeout" : ending(g),
+             r == 0 ? "its threads do not come to rest"
+                    : "it has ended, where it should be at rest");
 }
 
 static int is_stopped(void *arg)
@@ -973,7 +1088,7 @@ static void server_threads(char **arg)
     int asleep;
 
     (void)arg;
-    reply("ok %d", count_threads(&asleep));
+    reply("ok %d", count_threads(&server, &asleep));
 }
 
 static void server_descriptors(char **arg)
@@ -1161,6 +1276,7 @@ static void says(struct peer *p, char **arg)
     unescape(&one, arg[0]);
     for (int i = arg[1] ? atoi(arg[1]) : 1; i > 0; i--)
         add(&all, one.p, one.len);
+    p->said = time(NULL);
     sent = send_some(p, all.p, all.len);
     if (sent == all.len)
         reply("ok");
@@ -1255,11 +1371,26 @@ static void transcript(struct peer *p, char **arg)
     reply("ok");
 }
 
-/* heard-time -> ok SECONDS: how old the last time stamp she heard is */
+static int is_later(void *arg)
+{
+    return time(NULL) > *(time_t *)arg;
+}
+
+/* waits-a-second: until the clock shows another second than when she spoke */
+static void waits_a_second(struct peer *p, char **arg)
+{
+    (void)arg;
+    until_every(10, is_later, &p->said);
+    reply("ok");
+}
+
+/* heard-time -> ok SECONDS: how far the last time stamp she heard is off the
+ * time between her words and now; 0 if it lies in it */
 static void heard_time(struct peer *p, char **arg)
 {
     struct tm tm = {.tm_isdst = -1};
     const char *s = p->heard.p ? strrchr(p->heard.p, '[') : NULL;
+    struct timespec now; /* time() may be some ms late */
     time_t then;
 
     (void)arg;
@@ -1273,7 +1404,10 @@ static void heard_time(struct peer *p, char **arg)
     tm.tm_year -= 1900;
     tm.tm_mon--;
     then = mktime(&tm);
-    reply("ok %ld", (long)(time(NULL) - then));
+    clock_gettime(CLOCK_REALTIME, &now);
+    reply("ok %ld", (long)(then < p->said      ? then - p->said
+                           : then > now.tv_sec ? then - now.tv_sec
+                                               : 0));
 }
 
 static int is_over(void *arg)
@@ -1346,14 +1480,14 @@ static int has_left_or_ended(void *arg)
     if (l->peer->ended)
         return 1;
     if (logged(l->peer, "left")
-        && (rests(&l->rest) || count_threads(&asleep) == 0))
+        && (rests(&l->rest) || count_threads(&server, &asleep) == 0))
         return 1;
     return server.child.alive ? 0 : -1;
 }
 
 static int do_leave(struct peer *p)
 {
-    struct leaving l = {p, {0, 0}};
+    struct leaving l = {p, {.prog = &server}};
     int r;
 
     shutdown(p->fd, SHUT_WR);
@@ -1425,26 +1559,26 @@ static void stops_reading(struct peer *p, char **arg)
     reply("ok");
 }
 
-static int is_stuck(void)
+static int is_stuck(const struct prog *g)
 {
-    int asleep, n = count_threads(&asleep);
+    int asleep, n = count_threads(g, &asleep);
 
     return n == 0 || n == asleep;
 }
 
-/* floods MB: says 1000-byte lines until the server takes no more and rests,
- * or MB megabytes are out -> ok BYTES */
-static void floods(struct peer *p, char **arg)
+/* Writes 1000-byte lines until the program takes no more and rests, or so many
+ * megabytes are out -> ok BYTES */
+static void flood(const struct prog *g, int fd, const char *mb)
 {
-    size_t most = (size_t)atoi(arg[0]) << 20, sent = 0;
+    size_t most = (size_t)atoi(mb) << 20, sent = 0;
     char text[1000];
     int looks = 0;
     ssize_t n;
 
     memset(text, 'x', sizeof text);
     text[sizeof text - 1] = '\n';
-    while (sent < most && looks < 5 && server.child.alive) {
-        n = send(p->fd, text, sizeof text, 0);
+    while (sent < most && looks < 5 && g->child.alive) {
+        n = write(fd, text, sizeof text);
         if (n > 0) {
             sent += n;
             looks = 0;
@@ -1452,11 +1586,17 @@ static void floods(struct peer *p, char **arg)
         } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
             break;
         } else {
-            pump(20, 0, p->fd);
-            looks = is_stuck() ? looks + 1 : 0;
+            pump(20, 0, fd);
+            looks = is_stuck(g) ? looks + 1 : 0;
         }
     }
     reply("ok %lu", (unsigned long)sent);
+}
+
+/* floods MB: says so much, if the server takes it */
+static void floods(struct peer *p, char **arg)
+{
+    flood(&server, p->fd, arg[0]);
 }
 
 /* is-unserved: refused, or let go without an answer to a word */
@@ -1681,7 +1821,10 @@ static void host_accepts(struct peer *p)
     int r = until_every(10, has_caller, NULL), fd;
 
     if (r != 1) {
-        fail(r == 0 ? "timeout" : "closed", "nobody connects");
+        fail(r == 0     ? "timeout"
+             : nclients ? ending(&clients[0])
+                        : "closed",
+             "nobody connects");
         return;
     }
     fd = accept(listening, NULL, NULL);
@@ -1728,6 +1871,7 @@ static const struct verb verbs[] = {
     {"hears", hears},
     {"hears-at-last", hears_at_last},
     {"heard-time", heard_time},
+    {"waits-a-second", waits_a_second},
     {"transcript", transcript},
     {"sees-end", sees_end},
     {"is-let-go", is_let_go},
@@ -1748,8 +1892,7 @@ struct server_verb {
 
 static const struct server_verb server_verbs[] = {
     {"starts", server_starts},   {"refuses", server_refuses},
-    {"lives", server_lives},     {"logs", server_logs},
-    {"rests", server_rests},     {"freezes", server_freezes},
+    {"lives", server_lives},     {"freezes", server_freezes},
     {"thaws", server_thaws},     {"gets", server_gets},
     {"threads", server_threads}, {"descriptors", server_descriptors},
 };
@@ -1767,6 +1910,12 @@ static int prog_order(struct prog *g, const char *verb, char **arg)
         line(g);
     else if (strcmp(verb, "output") == 0)
         output(g);
+    else if (strcmp(verb, "logs") == 0)
+        prog_logs(g, arg[0]);
+    else if (strcmp(verb, "rests") == 0)
+        prog_rests(g);
+    else if (strcmp(verb, "floods") == 0)
+        flood(g, g->child.in, arg[0]);
     else if (strcmp(verb, "ends") == 0)
         prog_ends(g);
     else
@@ -1822,6 +1971,13 @@ static void set_deadline(const char *ms)
     reply("ok");
 }
 
+/* token WORD: from now on all answers begin with it */
+static void set_token(const char *word)
+{
+    snprintf(token, sizeof token, "%s", word);
+    reply("ok");
+}
+
 static void obey(char *order)
 {
     char *arg[MAX_ARGS + 1] = {NULL};
@@ -1841,6 +1997,10 @@ static void obey(char *order)
         known = client_order(find_client(arg[0]), arg[1], arg + 2);
     else if (strcmp(arg[0], "deadline") == 0)
         set_deadline(arg[1]);
+    else if (strcmp(arg[0], "token") == 0)
+        set_token(arg[1]);
+    else if (strcmp(arg[0], "clock") == 0)
+        reply("ok %ld", now_ms() - born);
     else if (strcmp(arg[0], "crowd") == 0)
         crowd(arg[1], arg + 2);
     else
@@ -1880,6 +2040,12 @@ int main(int argc, char *argv[])
         return 2;
     }
     folder = argv[1];
+    born = now_ms();
+    snprintf(home, sizeof home, "%s/home", folder);
+    if ((mkdir(home, 0777) < 0 && errno != EEXIST) || chmod(home, 0777) < 0) {
+        perror(home);
+        return 1;
+    }
     if (getenv("PEER_DEADLINE"))
         deadline_ms = atoi(getenv("PEER_DEADLINE"));
     for (int fd = 3; fd < 1024; fd++)

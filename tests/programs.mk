@@ -6,17 +6,23 @@
 #
 # asan/NAME   AddressSanitizer and UBSan; a plain build where there is none
 # tsan/NAME   ThreadSanitizer
+#             and in both, where the linker can do that, tests/strict.c
 # plain/NAME  neither
 # *.probe     yes or no: does that sanitizer run here? (tsan: no-randomize,
 #             if it does so only without address randomisation)
+# strict.probe   yes or no: can the linker send calls to tests/strict.c?
 
 DIR = .
 BUILD = build/kit
 SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
 	makefile_fdopen
 RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors
+# No compiler needs a minute for this, or makes so much: what does is a mistake.
+BOUNDS = ulimit -t 60; ulimit -f 200000; ulimit -v 4000000 2>/dev/null;
 STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
 PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
+WITH_STRICT = $(BUILD)/strict.o -Wl,--wrap=close,--wrap=fclose,--wrap=listen \
+	-Wl,--wrap=connect,--wrap=send,--wrap=write
 
 present = $(foreach s,$(1),$(if $(wildcard $(DIR)/$(s)/*.c),$(s)))
 
@@ -31,24 +37,28 @@ $(BUILD)/peer: tests/peer.c tests/guard.c tests/guard.h
 
 .SECONDEXPANSION:
 
-$(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) $(BUILD)/asan.probe
+$(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
+		$(BUILD)/asan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@
-	@flags=; ! grep -q yes $(BUILD)/asan.probe || \
+	@$(BOUNDS) flags=; ! grep -q yes $(BUILD)/asan.probe || \
 	    flags='-fsanitize=address,undefined -fno-omit-frame-pointer'; \
-	$(CC) $(STUDENT_CFLAGS) $$flags -o $@ $(filter %.c,$^) >$@.log 2>&1
+	! grep -q yes $(BUILD)/strict.probe || flags="$$flags $(WITH_STRICT)"; \
+	$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) $$flags >$@.log 2>&1
 
 $(BUILD)/plain/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h)
 	@mkdir -p $(@D)
 	@rm -f $@
-	@$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
+	@$(BOUNDS) $(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
 
-$(BUILD)/tsan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) $(BUILD)/tsan.probe
+$(BUILD)/tsan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
+		$(BUILD)/tsan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@
-	@grep -q no$$ $(BUILD)/tsan.probe || \
-	$(CC) $(STUDENT_CFLAGS) -fsanitize=thread -o $@ $(filter %.c,$^) \
-	    >$@.log 2>&1
+	@$(BOUNDS) flags=-fsanitize=thread; \
+	! grep -q yes $(BUILD)/strict.probe || flags="$$flags $(WITH_STRICT)"; \
+	grep -q no$$ $(BUILD)/tsan.probe || \
+	$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) $$flags >$@.log 2>&1
 
 $(BUILD)/empty.c:
 	@mkdir -p $(@D)
@@ -62,6 +72,12 @@ $(BUILD)/asan.probe: $(BUILD)/empty.c
 $(BUILD)/leak.probe: $(BUILD)/empty.c $(BUILD)/asan.probe
 	@ASAN_OPTIONS=detect_leaks=1 $(BUILD)/asan.probe.bin 2>/dev/null && \
 	echo yes >$@ || echo no >$@
+
+$(BUILD)/strict.probe: $(BUILD)/empty.c tests/strict.c
+	@$(CC) $(PEER_CFLAGS) -c -o $(BUILD)/strict.o tests/strict.c \
+	    2>/dev/null && \
+	$(CC) $(PEER_CFLAGS) -o $@.bin $< $(WITH_STRICT) 2>/dev/null && \
+	$@.bin && echo yes >$@ || echo no >$@
 
 $(BUILD)/tsan.probe: $(BUILD)/empty.c
 	@if ! $(CC) -fsanitize=thread -o $@.bin $< 2>/dev/null; then echo no; \

@@ -35,6 +35,14 @@ load language.bash
     alice hears x from alice 1024 times
 }
 
+@test "an answer goes out whole even if send() takes a few bytes at a time" {
+    watched short || skip "the linker here cannot send calls to tests/strict.c"
+    the server starts
+    alice joins
+    alice says 'more than just a few bytes\n'
+    alice hears 'more than just a few bytes\n'
+}
+
 @test "a second client is served while the first stays" {
     the server starts
     alice joins
@@ -76,6 +84,34 @@ load language.bash
     bob hears 'still there?\n'
 }
 
+@test "no descriptor is closed twice" {
+    watched closes || skip "the linker here cannot send calls to tests/strict.c"
+    the server starts
+    alice joins
+    alice says 'hi\n'
+    alice hears 'hi\n'
+    alice leaves
+    bob joins
+    bob says 'quit\n'
+    bob leaves
+    carol joins # so bob is history, even where one comes after another
+    case $KIT_STAGE in
+        v1_echo | makefile_fdopen) ;;
+        *)
+            carol leaves
+            the server rests
+            console says quit
+            the server logs stopping
+            order dave knocks || true # refused, where quit ends it at once
+            dave vanishes
+            the server ends with 0 ;;
+    esac
+    order server output
+    ! grep 'closed twice' "$CASE/log" >"$CASE/twice" ||
+        because twice "expected: each descriptor is closed once" \
+            "seen:     $(<"$CASE/twice")"
+}
+
 # The server sleeps while alice speaks and goes: her many lines are then
 # answered one after another to nobody.
 @test "a client that goes without reading its answers does not stop the server" {
@@ -94,7 +130,8 @@ load language.bash
 
 @test "bash can talk to it through /dev/tcp" {
     the server starts
-    exec 7<>"/dev/tcp/127.0.0.1/$PORT"
+    { exec 7<>"/dev/tcp/127.0.0.1/$PORT"; } 2>/dev/null ||
+        because refused "expected: a connection" "seen:     none"
     told "bash says hello from bash, and reads the answer"
     printf 'hello from bash\n' >&7
     line=
@@ -151,11 +188,18 @@ answered() {
 
 # --- starting ---
 
+# Where listen() can be watched, which comes first does not depend on luck.
 @test "the ready line means that a connection succeeds" {
+    local first='strict: listen'
+    watched listen || first='listening on'
     the server starts
     alice knocks
     alice says 'hi\n'
     alice hears 'hi\n'
+    order server output
+    [ "$(grep -oE -m 1 'strict: listen|listening on' "$CASE/log")" = "$first" ] ||
+        because refused "expected: listen() first, then \"listening on\"" \
+            "seen:     the ready line came first: who is quick is refused"
 }
 
 @test "on port 0 the kernel picks a port, and the ready line tells which" {
