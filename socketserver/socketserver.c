@@ -38,32 +38,21 @@ static const char *path_of(const struct address *a)
     return ((const struct sockaddr_un *)&a->addr)->sun_path;
 }
 
-/* Who has not bound a Unix socket has no path; on Linux a path may begin with
- * a NUL. */
-static void name_unix(struct address *a)
-{
-    int n = (int)a->len - (int)offsetof(struct sockaddr_un, sun_path);
-    const char *path = path_of(a);
-
-    if (n <= 0)
-        snprintf(a->name, ADDRESS_SIZE, "unnamed");
-    else if (*path == '\0')
-        snprintf(a->name, ADDRESS_SIZE, "@%.*s", n - 1, path + 1);
-    else
-        snprintf(a->name, ADDRESS_SIZE, "%.*s", n, path);
-}
-
+/* An address is zeroed before it is filled, so a path ends with a NUL; who has
+ * not bound a Unix socket has none. */
 static void name_address(struct address *a)
 {
     char host[64] = "?", port[8] = "?";
 
-    if (a->len <= sizeof(sa_family_t) || a->addr.ss_family == AF_UNIX) {
-        name_unix(a);
-        return;
+    if (a->addr.ss_family == AF_INET || a->addr.ss_family == AF_INET6) {
+        getnameinfo((struct sockaddr *)&a->addr, a->len, host, sizeof host,
+                    port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+        snprintf(a->name, ADDRESS_SIZE, "%s:%s", host, port);
+    } else {
+        snprintf(a->name, ADDRESS_SIZE, "%s", path_of(a));
     }
-    getnameinfo((struct sockaddr *)&a->addr, a->len, host, sizeof host, port,
-                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(a->name, ADDRESS_SIZE, "%s:%s", host, port);
+    if (a->name[0] == '\0')
+        strcpy(a->name, "unnamed");
 }
 
 const char *inet_address(struct address *a, const char *host, const char *port)
@@ -311,25 +300,18 @@ static int remove_dead_socket(struct server *s)
 {
     const struct address *a = &s->server_address;
     struct stat st;
-    int fd, dead;
+    int fd, dead = 0;
 
     if (!s->class.allow_reuse_address || s->class.address_family != AF_UNIX
         || lstat(path_of(a), &st) < 0 || !S_ISSOCK(st.st_mode))
         return 0;
     fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-    if (fd < 0)
-        return 0;
-    dead = connect(fd, (const struct sockaddr *)&a->addr, a->len) < 0
-           && errno == ECONNREFUSED;
-    close(fd);
+    if (fd >= 0) {
+        dead = connect(fd, (const struct sockaddr *)&a->addr, a->len) < 0
+               && errno == ECONNREFUSED;
+        close(fd);
+    }
     return dead && unlink(path_of(a)) == 0;
-}
-
-static int bind_once(struct server *s)
-{
-    const struct address *a = &s->server_address;
-
-    return bind(s->fd, (const struct sockaddr *)&a->addr, a->len);
 }
 
 static int tcp_server_bind(struct server *s)
@@ -341,24 +323,21 @@ static int tcp_server_bind(struct server *s)
     if (s->class.allow_reuse_address
         && setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return -1;
-    if (bind_once(s) < 0) {
+    while (bind(s->fd, (struct sockaddr *)&a->addr, a->len) < 0) {
         if (errno != EADDRINUSE)
             return -1;
         if (!remove_dead_socket(s)) {
             errno = EADDRINUSE;
             return -1;
         }
-        if (bind_once(s) < 0)
-            return -1;
-    }
-    if (s->class.address_family == AF_UNIX && lstat(path_of(a), &st) == 0) {
-        s->dev = st.st_dev;
-        s->ino = st.st_ino;
-        return 0;
     }
     a->len = sizeof a->addr;
     getsockname(s->fd, (struct sockaddr *)&a->addr, &a->len);
     name_address(a);
+    if (s->class.address_family == AF_UNIX && lstat(path_of(a), &st) == 0) {
+        s->dev = st.st_dev;
+        s->ino = st.st_ino;
+    }
     return 0;
 }
 
@@ -407,15 +386,6 @@ static void clear(struct server *s)
     pthread_cond_init(&s->changed, NULL);
 }
 
-static void ignore_sigpipe(void)
-{
-    struct sigaction old;
-
-    sigaction(SIGPIPE, NULL, &old);
-    if (!(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
-}
-
 static int open_server(struct server *s)
 {
     s->fd = socket(s->class.address_family, s->class.socket_type, 0);
@@ -438,7 +408,7 @@ int server_init(struct server *s, const struct server_class *class,
     s->class = *class;
     s->server_address = *a;
     s->handler = h;
-    ignore_sigpipe();
+    signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
     if (open_server(s) == 0)
         return 0;
     err = errno;
@@ -452,7 +422,35 @@ void server_close(struct server *s)
     s->class.server_close(s);
 }
 
-/* --- connections --- */
+/* --- requests --- */
+
+static struct request *new_request(struct server *s, size_t packet_size)
+{
+    struct request *r = calloc(1, sizeof *r + packet_size + 1);
+
+    if (r == NULL)
+        return NULL;
+    r->server = s;
+    r->fd = -1;
+    r->client_address.len = sizeof r->client_address.addr;
+    return r;
+}
+
+/* Returns r, or if its making failed (n is -1) NULL, and errno is kept. */
+static struct request *made(struct request *r, ssize_t n)
+{
+    int err = errno;
+
+    if (n < 0) {
+        if (r->fd >= 0)
+            close(r->fd);
+        free(r);
+        errno = err;
+        return NULL;
+    }
+    name_address(&r->client_address);
+    return r;
+}
 
 /* The listener does not block: between poll() and accept() the client may have
  * gone again. */
@@ -464,22 +462,16 @@ static int tcp_server_activate(struct server *s)
 
 static struct request *tcp_get_request(struct server *s)
 {
-    struct request *r = calloc(1, sizeof *r);
+    struct request *r = new_request(s, 0);
     struct address *a;
 
     if (r == NULL)
         return NULL;
     a = &r->client_address;
-    a->len = sizeof a->addr;
-    r->server = s;
     r->fd = accept(s->fd, (struct sockaddr *)&a->addr, &a->len);
-    if (r->fd < 0) {
-        free(r);
-        return NULL;
-    }
-    set_flags(r->fd, 0); /* BSD hands the listener's O_NONBLOCK on. */
-    name_address(a);
-    return r;
+    if (r->fd >= 0)
+        set_flags(r->fd, 0); /* BSD hands the listener's O_NONBLOCK on. */
+    return made(r, r->fd);
 }
 
 /* Says that no more will come, although somebody may have a copy of fd. */
@@ -488,8 +480,6 @@ static void tcp_shutdown_request(struct server *s, struct request *r)
     shutdown(r->fd, SHUT_WR);
     s->class.close_request(s, r);
 }
-
-/* --- datagrams --- */
 
 /* There is nothing to listen for. */
 static int udp_server_activate(struct server *s)
@@ -502,42 +492,29 @@ static ssize_t receive(struct server *s, struct request *r)
 {
     struct address *a = &r->client_address;
     struct iovec packet = {r->packet, s->class.max_packet_size};
-    struct msghdr msg = {.msg_iov = &packet, .msg_iovlen = 1};
-    ssize_t n;
+    struct msghdr msg = {
+        .msg_name = &a->addr,
+        .msg_namelen = a->len,
+        .msg_iov = &packet,
+        .msg_iovlen = 1,
+    };
+    ssize_t n = recvmsg(s->fd, &msg, 0);
 
-    msg.msg_name = &a->addr;
-    msg.msg_namelen = sizeof a->addr;
-    n = recvmsg(s->fd, &msg, 0);
     a->len = msg.msg_namelen;
     r->truncated = (msg.msg_flags & MSG_TRUNC) != 0;
+    r->size = n < 0 ? 0 : n;
     return n;
 }
 
 /* The dup comes first: if it fails, the packet waits in the queue. */
 static struct request *udp_get_request(struct server *s)
 {
-    struct request *r = calloc(1, sizeof *r + s->class.max_packet_size + 1);
-    ssize_t n;
+    struct request *r = new_request(s, s->class.max_packet_size);
 
     if (r == NULL)
         return NULL;
-    r->server = s;
     r->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
-    if (r->fd < 0) {
-        free(r);
-        return NULL;
-    }
-    n = receive(s, r);
-    if (n < 0) {
-        int err = errno;
-
-        s->class.close_request(s, r);
-        errno = err;
-        return NULL;
-    }
-    r->size = n;
-    name_address(&r->client_address);
-    return r;
+    return made(r, r->fd < 0 ? -1 : receive(s, r));
 }
 
 /* No shutdown(2): the socket behind r->fd is everybody's. */
@@ -575,13 +552,6 @@ static int threading_process_request(struct server *s, struct request *r)
     }
     pthread_detach(thread);
     return 0;
-}
-
-static void threading_server_close(struct server *s)
-{
-    s->class.super_close(s);
-    if (s->class.block_on_close && !s->class.daemon_threads)
-        server_wait(s);
 }
 
 /* --- forking --- */
@@ -652,15 +622,6 @@ static int forking_process_request(struct server *s, struct request *r)
     return 0;
 }
 
-static void forking_server_close(struct server *s)
-{
-    s->class.super_close(s);
-    if (s->class.block_on_close)
-        server_wait(s);
-    else
-        reap(s, WNOHANG);
-}
-
 void server_wait(struct server *s)
 {
     reap(s, 0);
@@ -670,9 +631,14 @@ void server_wait(struct server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-int server_active(struct server *s)
+/* What both mixins add to the server_close that they extend. */
+static void mixin_server_close(struct server *s)
 {
-    return s->active;
+    s->class.super_close(s);
+    if (s->class.block_on_close && !s->class.daemon_threads)
+        server_wait(s);
+    else
+        reap(s, WNOHANG);
 }
 
 /* --- the classes, each by what is new in it --- */
@@ -741,7 +707,7 @@ struct server_class threading(struct server_class c)
     c.block_on_close = 1;
     c.process_request = threading_process_request;
     c.super_close = c.server_close;
-    c.server_close = threading_server_close;
+    c.server_close = mixin_server_close;
     return c;
 }
 
@@ -754,32 +720,22 @@ struct server_class forking(struct server_class c)
     c.handle_timeout = collect_children;
     c.service_actions = collect_children;
     c.super_close = c.server_close;
-    c.server_close = forking_server_close;
+    c.server_close = mixin_server_close;
     return c;
 }
 
 /* --- for handlers --- */
 
-static int send_packet(struct request *r, const void *buf, size_t n)
-{
-    const struct address *a = &r->client_address;
-    ssize_t sent;
-
-    do
-        sent =
-            sendto(r->fd, buf, n, 0, (const struct sockaddr *)&a->addr, a->len);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -1 : 0;
-}
-
 int request_send(struct request *r, const void *buf, size_t n)
 {
+    int packet = r->server->class.socket_type == SOCK_DGRAM;
+    const struct address *a = &r->client_address;
     const char *p = buf;
 
-    if (r->server->class.socket_type == SOCK_DGRAM)
-        return send_packet(r, buf, n);
-    while (n > 0) {
-        ssize_t sent = send(r->fd, p, n, 0);
+    do {
+        ssize_t sent = sendto(r->fd, p, n, 0,
+                              packet ? (const struct sockaddr *)&a->addr : NULL,
+                              packet ? a->len : 0);
 
         if (sent < 0 && errno == EINTR)
             continue;
@@ -787,7 +743,7 @@ int request_send(struct request *r, const void *buf, size_t n)
             return -1;
         p += sent;
         n -= sent;
-    }
+    } while (n > 0);
     return 0;
 }
 

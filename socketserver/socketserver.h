@@ -12,10 +12,10 @@
  * The names are those of Python's socketserver. Times are milliseconds, and -1
  * is for ever. An int that reports success is 0, or -1 with errno set.
  *
- * Signals: a server ignores SIGPIPE, unless the program has its own handler
- * for it. The loop takes EINTR for the end of a poll interval: a program sets
- * a flag in its signal handler and looks at it in service_actions. A handle()
- * may see EINTR in its own calls, unless sigaction(2) says SA_RESTART.
+ * Signals: server_init ignores SIGPIPE. The loop takes EINTR for the end of a
+ * poll interval: a program sets a flag in its signal handler and looks at it
+ * in service_actions. A handle() may see EINTR in its own calls, unless
+ * sigaction(2) says SA_RESTART.
  */
 #ifndef SOCKETSERVER_H
 #define SOCKETSERVER_H
@@ -123,7 +123,9 @@ struct server {
     int fd;                        /* -1 once closed */
     void *data;                    /* yours */
 
-    atomic_int active;      /* requests in threads or children */
+    atomic_int active; /* requests that have a thread or a child now */
+
+    /* The rest is the framework's. */
     pid_t *children;        /* of the loop's thread alone */
     dev_t dev;              /* of the Unix socket's path, */
     ino_t ino;              /* which is ours to remove if this is not 0 */
@@ -164,9 +166,6 @@ void server_close(struct server *s);
 
 /* Waits until no thread and no child has a request, after server_close. */
 void server_wait(struct server *s);
-
-/* How many threads or children have a request now; from any thread. */
-int server_active(struct server *s);
 
 /* Sends all n bytes to the client, or one datagram, as send(2) and sendto(2);
  * waits if there is no room for them. */
