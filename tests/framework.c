@@ -3,6 +3,7 @@
  *     framework            prints the titles
  *     framework TITLE      plays one; 0 if it held
  *
+ * Built with -I and the folder of the socketserver.c that is to be tried.
  * Sockets are made in the folder where it runs. Order is made by two pipes: a
  * handler says in one that it has begun, and waits at the other, the gate. The
  * alarm only ends a test that hangs. */
@@ -53,7 +54,7 @@ static void *try_calloc(size_t n, size_t size)
 #define pthread_create try_thread
 #define fork try_fork
 #define calloc try_calloc
-#include "../socketserver/socketserver.c"
+#include "socketserver.c"
 #undef pthread_create
 #undef fork
 #undef calloc
