@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 enum {
-    WOKEN = 1, /* what await() saw: server_shutdown, */
-    READY = 2, /* or that there is something to read */
-    REST = 1000,
-    TICK = 10,
+    WOKEN = 1,     /* what await() saw: server_shutdown, */
+    READY = 2,     /* or that there is something to read */
+    REST = 1000,   /* ms */
+    TICK = 10,     /* ms */
     TIME_SIZE = 20 /* "2026-11-23 06:44:56" */
 };
 
@@ -47,7 +47,8 @@ static void name_address(struct address *a)
     if (a->addr.ss_family == AF_INET || a->addr.ss_family == AF_INET6) {
         getnameinfo((struct sockaddr *)&a->addr, a->len, host, sizeof host,
                     port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-        snprintf(a->name, ADDRESS_SIZE, "%s:%s", host, port);
+        snprintf(a->name, ADDRESS_SIZE,
+                 strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
     } else {
         snprintf(a->name, ADDRESS_SIZE, "%s", path_of(a));
     }
@@ -353,18 +354,25 @@ static void remove_our_path(struct server *s)
     s->ino = 0;
 }
 
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_all(struct server *s)
+{
+    close_fd(&s->fd);
+    close_fd(&s->wake[0]);
+    close_fd(&s->wake[1]);
+}
+
 static void tcp_server_close(struct server *s)
 {
     remove_our_path(s);
-    if (s->fd >= 0)
-        close(s->fd);
-    s->fd = -1;
     pthread_mutex_lock(&s->lock);
-    for (int i = 0; i < 2; i++) {
-        if (s->wake[i] >= 0)
-            close(s->wake[i]);
-        s->wake[i] = -1;
-    }
+    close_all(s);
     s->is_shut_down = 1;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
@@ -442,8 +450,7 @@ static struct request *made(struct request *r, ssize_t n)
     int err = errno;
 
     if (n < 0) {
-        if (r->fd >= 0)
-            close(r->fd);
+        close_fd(&r->fd);
         free(r);
         errno = err;
         return NULL;
@@ -586,16 +593,15 @@ static void collect_children(struct server *s)
         reap(s, WNOHANG);
 }
 
-/* What the child does, and all that it does: it has a copy of everything, and
- * wants the request only. _exit(), for what lies in the buffers of stdio is
- * the parent's to write. */
+/* What a child does, and all that it does. It has a copy of everything, and
+ * keeps the request only: a listener that it held would outlive the server's.
+ * _exit(), for what lies in the buffers of stdio is the parent's to write. */
 static void child(struct server *s, struct request *r)
 {
     int failed;
 
-    close(s->fd);
-    close(s->wake[0]);
-    close(s->wake[1]);
+    close_all(s);
+    s->ino = 0; /* The path is not ours to remove. */
     failed = s->class.finish_request(s, r) < 0;
     if (failed)
         s->class.handle_error(s, r);
@@ -645,7 +651,7 @@ static void mixin_server_close(struct server *s)
 
 static struct server_class base_server(void)
 {
-    struct server_class c = {
+    struct server_class class = {
         .timeout = -1,
         .verify_request = base_verify_request,
         .process_request = base_process_request,
@@ -655,73 +661,73 @@ static struct server_class base_server(void)
         .service_actions = do_nothing,
     };
 
-    return c;
+    return class;
 }
 
 struct server_class tcp_server(void)
 {
-    struct server_class c = base_server();
+    struct server_class class = base_server();
 
-    c.address_family = AF_INET;
-    c.socket_type = SOCK_STREAM;
-    c.request_queue_size = 5;
-    c.server_bind = tcp_server_bind;
-    c.server_activate = tcp_server_activate;
-    c.server_close = tcp_server_close;
-    c.get_request = tcp_get_request;
-    c.shutdown_request = tcp_shutdown_request;
-    c.close_request = tcp_close_request;
-    return c;
+    class.address_family = AF_INET;
+    class.socket_type = SOCK_STREAM;
+    class.request_queue_size = 5;
+    class.server_bind = tcp_server_bind;
+    class.server_activate = tcp_server_activate;
+    class.server_close = tcp_server_close;
+    class.get_request = tcp_get_request;
+    class.shutdown_request = tcp_shutdown_request;
+    class.close_request = tcp_close_request;
+    return class;
 }
 
 struct server_class udp_server(void)
 {
-    struct server_class c = tcp_server();
+    struct server_class class = tcp_server();
 
-    c.socket_type = SOCK_DGRAM;
-    c.max_packet_size = 8192;
-    c.server_activate = udp_server_activate;
-    c.get_request = udp_get_request;
-    c.shutdown_request = udp_shutdown_request;
-    return c;
+    class.socket_type = SOCK_DGRAM;
+    class.max_packet_size = 8192;
+    class.server_activate = udp_server_activate;
+    class.get_request = udp_get_request;
+    class.shutdown_request = udp_shutdown_request;
+    return class;
 }
 
 struct server_class unix_stream_server(void)
 {
-    struct server_class c = tcp_server();
+    struct server_class class = tcp_server();
 
-    c.address_family = AF_UNIX;
-    return c;
+    class.address_family = AF_UNIX;
+    return class;
 }
 
 struct server_class unix_datagram_server(void)
 {
-    struct server_class c = udp_server();
+    struct server_class class = udp_server();
 
-    c.address_family = AF_UNIX;
-    return c;
+    class.address_family = AF_UNIX;
+    return class;
 }
 
-struct server_class threading(struct server_class c)
+struct server_class threading(struct server_class class)
 {
-    c.block_on_close = 1;
-    c.process_request = threading_process_request;
-    c.super_close = c.server_close;
-    c.server_close = mixin_server_close;
-    return c;
+    class.block_on_close = 1;
+    class.process_request = threading_process_request;
+    class.super_close = class.server_close;
+    class.server_close = mixin_server_close;
+    return class;
 }
 
-struct server_class forking(struct server_class c)
+struct server_class forking(struct server_class class)
 {
-    c.timeout = 300 * 1000;
-    c.max_children = 40;
-    c.block_on_close = 1;
-    c.process_request = forking_process_request;
-    c.handle_timeout = collect_children;
-    c.service_actions = collect_children;
-    c.super_close = c.server_close;
-    c.server_close = mixin_server_close;
-    return c;
+    class.timeout = 300 * 1000;
+    class.max_children = 40;
+    class.block_on_close = 1;
+    class.process_request = forking_process_request;
+    class.handle_timeout = collect_children;
+    class.service_actions = collect_children;
+    class.super_close = class.server_close;
+    class.server_close = mixin_server_close;
+    return class;
 }
 
 /* --- for handlers --- */

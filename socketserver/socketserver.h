@@ -21,14 +21,11 @@
 #define SOCKETSERVER_H
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum {
-    ADDRESS_SIZE = 128 /* of a name, its '\0' included */
-};
+enum { ADDRESS_SIZE = 128 };
 
 struct server;
 
@@ -58,8 +55,8 @@ struct handler {
     size_t answer_size;
 };
 
-/* What a program writes. finish runs whenever setup succeeded, although handle
- * failed; setup and finish may be NULL. A failure is told to handle_error and
+/* What a program writes; setup and finish may be NULL. finish runs when setup
+ * did not fail, although handle did. A failure is told to handle_error, and
  * costs this request only. */
 struct handler_class {
     size_t size; /* of your struct, whose first member is a struct handler */
@@ -79,7 +76,7 @@ struct server_class {
     int timeout;             /* ms, of handle_request */
     int daemon_threads;      /* server_close does not wait for threads */
     int block_on_close;      /* server_close waits for threads, children */
-    int max_children;        /* this many, and no request is taken up */
+    int max_children;        /* this many, and the loop waits for one's end */
 
     int (*server_bind)(struct server *s);
     int (*server_activate)(struct server *s);
@@ -95,8 +92,8 @@ struct server_class {
     int (*finish_request)(struct server *s, struct request *r);
     void (*shutdown_request)(struct server *s, struct request *r);
     void (*close_request)(struct server *s, struct request *r);
-    /* errno says why; r is NULL if there was none: accept(2) failed. Writes a
-     * line to stderr. */
+    /* Writes a line to stderr. errno says why, if it is not 0; r is NULL if
+     * there was none, since accept(2) or recvmsg(2) failed. */
     void (*handle_error)(struct server *s, struct request *r);
     void (*handle_timeout)(struct server *s);
     /* Runs after each request and each poll interval, in the loop. */
@@ -109,20 +106,18 @@ struct server_class udp_server(void);
 struct server_class unix_stream_server(void);
 struct server_class unix_datagram_server(void);
 
-/* The mixins: c, but each request has a thread, or a process, of its own. One
- * of them a class. A child is a copy with one thread, made by fork(2): what it
- * changes the server does not see, and a lock that another thread held stays
+/* The mixins: base, but each request has a thread, or a process, of its own.
+ * One of them a class. A child is a copy with one thread, made by fork(2): what
+ * it changes the server does not see, and a lock that another thread held stays
  * locked in it. It leaves by _exit(2): a handler flushes what it prints. */
-struct server_class threading(struct server_class c);
-struct server_class forking(struct server_class c);
+struct server_class threading(struct server_class base);
+struct server_class forking(struct server_class base);
 
 struct server {
     struct server_class class;
     const struct handler_class *handler;
     struct address server_address; /* the real port, after server_bind */
     int fd;                        /* -1 once closed */
-    void *data;                    /* yours */
-
     atomic_int active; /* requests that have a thread or a child now */
 
     /* The rest is the framework's. */
@@ -150,8 +145,8 @@ int server_init(struct server *s, const struct server_class *class,
  * ms at the latest. Fails as poll(2), EINTR excepted. */
 int serve_forever(struct server *s, int poll_interval);
 
-/* Waits for one request, up to class.timeout, and processes it. Returns 1, or
- * 0 after handle_timeout, or -1 as poll(2). */
+/* Waits for one request, up to class.timeout, and processes it. Returns 1, 0
+ * after handle_timeout, or -1 as poll(2). */
 int handle_request(struct server *s);
 
 /* Ends serve_forever, or the next one if none runs now, and waits until it has
