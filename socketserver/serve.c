@@ -123,7 +123,7 @@ static void console(void)
 static void *serve(void *arg)
 {
     (void)arg;
-    if (serve_forever(&server, -1) < 0)
+    if (serve_forever(&server, 500) < 0) /* forking reaps twice a second */
         log_event("accept", "poll: ", strerror(errno));
     return NULL;
 }

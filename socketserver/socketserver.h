@@ -142,7 +142,8 @@ int server_init(struct server *s, const struct server_class *class,
                 const struct address *a, const struct handler_class *h);
 
 /* Serves until server_shutdown, and runs service_actions after poll_interval
- * ms at the latest. Fails as poll(2), EINTR excepted. */
+ * ms at the latest: there a forking server reaps its children, so -1 is not
+ * for it. Fails as poll(2), EINTR excepted. */
 int serve_forever(struct server *s, int poll_interval);
 
 /* Waits for one request, up to class.timeout, and processes it. Returns 1, 0

@@ -487,3 +487,16 @@ calls() {
         SERVE=
     done
 }
+
+@test "a forking serve leaves no zombie, though nobody comes any more" {
+    [ -d /proc/self ] || skip "nothing here (no /proc) tells of zombies"
+    serve_starts tcp forking
+    calls tcp 'a\n' '#1\]'
+    local end=$((SECONDS + KIT_DEADLINE))
+    while grep -qs "^PPid:[[:space:]]*$SERVE\$" /proc/[0-9]*/status; do
+        [ "$SECONDS" -lt "$end" ] ||
+            because leak "expected: no child is left, nor a zombie"
+        sleep 0.1
+    done
+    serve_ends
+}
