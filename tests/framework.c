@@ -459,6 +459,38 @@ static void shutdown_while_requests_run(void)
     }
 }
 
+/* Opens the gate once server_shutdown has been called. */
+static void *open_late(void *arg)
+{
+    struct server *s = arg;
+    struct pollfd fds[] = {{s->wake[0], POLLIN, 0}};
+
+    poll(fds, 1, -1);
+    open_gate(1);
+    return NULL;
+}
+
+static void shutdown_waits_for_the_loop(void)
+{
+    struct server s;
+    pthread_t t, opener;
+    int fd;
+
+    make(&s, tcp_server(), &holding);
+    t = start(patient_loop, &s);
+    fd = dial(&s);
+    say(fd, "wait\n");
+    await_begun(1);
+    opener = start(open_late, &s);
+    server_shutdown(&s);
+    check(s.is_shut_down && finished == 1, "the loop has ended");
+    hear(fd, "wait\n");
+    close(fd);
+    pthread_join(opener, NULL);
+    pthread_join(t, NULL);
+    server_close(&s);
+}
+
 static void shutdown_comes_at_any_time(void)
 {
     struct server s[20];
@@ -1351,6 +1383,7 @@ static const struct {
     {"a threading server serves several at once", threading_serves_several},
     {"a forking server serves several at once", forking_serves_several},
     {"shutdown ends the loop while requests run", shutdown_while_requests_run},
+    {"shutdown waits until the loop has ended", shutdown_waits_for_the_loop},
     {"shutdown may come at any time", shutdown_comes_at_any_time},
     {"the loop may shut itself down, and serve again", shutdown_by_the_loop},
     {"a server may be closed at once, and twice", a_close_without_a_loop},

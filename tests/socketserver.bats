@@ -34,7 +34,7 @@ plays() {
     shift
     [ "$(cat "$KIT_BUILD/leak.probe" 2>/dev/null)" != yes ] || leaks=1
     told "framework, with $built"
-    cd "$CASE"
+    cd "$CASE" || return
     ASAN_OPTIONS=detect_leaks=$leaks TSAN_OPTIONS=report_signal_unsafe=0 \
         "$@" "$KIT_BUILD/$built/framework" "$BATS_TEST_DESCRIPTION" \
         >"$CASE/said" 2>&1 3>&- 8>&- 9<&- && return
@@ -60,6 +60,10 @@ plays() {
 }
 
 @test "shutdown ends the loop while requests run" {
+    holds
+}
+
+@test "shutdown waits until the loop has ended" {
     holds
 }
 
@@ -205,7 +209,7 @@ plays() {
 program() {
     close_stage
     rm -f "$CASE/orders" "$CASE/answers"
-    PEER_SERVER=$KIT_BUILD/asan/socketserver_$1
+    export PEER_SERVER=$KIT_BUILD/asan/socketserver_$1
     open_stage
 }
 
@@ -317,10 +321,11 @@ refuses() {
     told "$*"
     "$KIT_BUILD/asan/socketserver_$1" "${@:2}" >/dev/null 2>"$CASE/said" \
         </dev/null 3>&- || status=$?
-    [ "$status" = "$wanted" ] && grep -q -e "$word" "$CASE/said" &&
-        [ "$(wc -l <"$CASE/said")" -le 3 ] ||
+    if [ "$status" != "$wanted" ] || ! grep -q -e "$word" "$CASE/said" ||
+        [ "$(wc -l <"$CASE/said")" -gt 3 ]; then
         because bytes "expected: status $wanted, and \"$word\"" \
             "seen:     status $status, $(<"$CASE/said")"
+    fi
 }
 
 @test "an address that is none is an error that names it" {
@@ -374,7 +379,7 @@ serve_starts() {
     esac
     told "serve $1 $2 $place"
     [ -p "$CASE/console" ] || mkfifo "$CASE/console" "$CASE/served"
-    cd "$CASE"
+    cd "$CASE" || return
     "$KIT_BUILD/asan/socketserver_serve" "$1" "$2" "$place" \
         <"$CASE/console" >/dev/null 2>"$CASE/served" 3>&- 8>&- 9<&- &
     SERVE=$!
@@ -403,16 +408,17 @@ serve_ends() {
     SERVE=
     exec 7>&- 6<&-
     [ "$status" = 0 ] ||
-        because "exit$status" "expected: it ends with status 0" "$(tail -n 5 "$CASE/served")"
+        because "exit$status" "expected: it ends with status 0"
 }
 
 # calls KIND TEXT PATTERN: what is said, and what each line of the answer is
 calls() {
     told "caller says $2"
     # shellcheck disable=SC2086 # A host and a port.
-    printf '%b' "$2" | "$KIT_BUILD/caller" "$1" $WHERE >"$CASE/said" \
-        2>&1 3>&- && [ -s "$CASE/said" ] && ! grep -qv "$3" "$CASE/said" ||
+    if ! printf '%b' "$2" | "$KIT_BUILD/caller" "$1" $WHERE >"$CASE/said" \
+        2>&1 3>&- || [ ! -s "$CASE/said" ] || grep -qv "$3" "$CASE/said"; then
         because bytes "expected: $3" "seen:     $(<"$CASE/said")"
+    fi
 }
 
 @test "serve answers over each of the twelve" {
@@ -431,7 +437,8 @@ calls() {
     for kind in tcp unix; do
         serve_starts $kind threading
         calls $kind 'one\ntwo\nthree\n' '^\[[0-9]* #[123]\] [ot]'
-        [ "$(wc -l <"$CASE/said")" -eq 3 ]
+        [ "$(wc -l <"$CASE/said")" -eq 3 ] ||
+            because bytes "expected: three lines" "seen:     $(<"$CASE/said")"
         serve_ends
     done
 }
@@ -444,7 +451,8 @@ calls() {
     serve_starts tcp forking
     calls tcp 'a\n' '#1\]'
     calls tcp 'b\n' '#1\]'
-    ! grep -q "$SERVE" "$CASE/said"
+    ! grep -q "\[$SERVE " "$CASE/said" ||
+        because bytes "expected: a child's answer" "seen:     $(<"$CASE/said")"
     serve_ends
 }
 
@@ -465,9 +473,10 @@ calls() {
 @test "serve tells of a datagram that was cut" {
     serve_starts unixgram plain
     (head -c 9000 /dev/zero | tr '\0' x; echo) |
-        "$KIT_BUILD/caller" unixgram $WHERE >"$CASE/said" 3>&-
+        "$KIT_BUILD/caller" unixgram "$WHERE" >"$CASE/said" 3>&-
     serve_says 'more than we take'
-    [ "$(tr -dc x <"$CASE/said" | wc -c)" -eq 8192 ]
+    [ "$(tr -dc x <"$CASE/said" | wc -c)" -eq 8192 ] ||
+        because bytes "expected: 8192 bytes" "seen:     $(wc -c <"$CASE/said")"
     serve_ends
 }
 
