@@ -488,7 +488,8 @@ static void tcp_shutdown_request(struct server *s, struct request *r)
     s->class.close_request(s, r);
 }
 
-/* There is nothing to listen for. */
+/* There is nothing to listen for. The socket may block: an answer must wait
+ * until there is room for it. */
 static int udp_server_activate(struct server *s)
 {
     (void)s;

@@ -824,6 +824,18 @@ static void a_handler_has_its_own_state(void)
     server_close(&s);
 }
 
+/* As if poll() had seen one who has gone again. */
+static void nobody_is_waited_for(void)
+{
+    for (int k = 0; k < 4; k += 2) {
+        struct server s;
+
+        make(&s, kinds[k].make(), &echo);
+        check(s.class.get_request(&s) == NULL && errno == EAGAIN, "nobody");
+        server_close(&s);
+    }
+}
+
 static void service_actions_run(void)
 {
     struct server s;
@@ -1396,6 +1408,7 @@ static const struct {
     {"a failing handler costs one request", an_error_costs_one_request},
     {"a setup that fails is the end of its request", a_setup_fails},
     {"a handler has its own state, all zeros", a_handler_has_its_own_state},
+    {"a client that is gone again is not waited for", nobody_is_waited_for},
     {"service_actions runs every poll interval", service_actions_run},
     {"server_close waits for requests under way", a_close_waits},
     {"server_close does not wait if told so", a_close_does_not_wait},

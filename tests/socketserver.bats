@@ -115,6 +115,10 @@ plays() {
     holds
 }
 
+@test "a client that is gone again is not waited for" {
+    holds
+}
+
 @test "service_actions runs every poll interval" {
     holds
 }
@@ -509,3 +513,24 @@ calls() {
     done
     serve_ends
 }
+
+# What CPython's Lib/test/test_socketserver.py asks, and which title answers it:
+#
+#   test_TCPServer ... test_ForkingUnixDatagramServer, and the active_children
+#   that each leaves           each of the twelve servers echoes (and peers.bats)
+#   simple_subprocess          children are reaped, but not the program's own
+#   test_shutdown              shutdown may come at any time
+#   test_close_immediately, test_context_manager
+#                              a server may be closed at once, and twice
+#   test_tcpserver_bind_leak   a server that cannot be made leaves nothing open
+#   test_sync_handled, test_threading_handled, test_forking_handled
+#                              an error goes to handle_error, after finish
+#   test_write                 signals do not shorten what is written
+#   test_shutdown_request_called_if_verify_request_false
+#                              verify_request turns one away
+#   test_threads_reaped        threads that have ended are not kept
+#
+# Not asked here: test_*_not_handled (C has no exception that is not an error:
+# exit() in a handler ends the process), test_basics (wfile is a dup: it has a
+# number of its own) and the half of test_write that says that nothing needs a
+# flush (stdio does); test_all (C has no __all__).
