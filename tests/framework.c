@@ -299,6 +299,17 @@ static int dial(const struct server *s)
     return fd;
 }
 
+/* Nobody listens there any more. */
+static void check_refused(const struct server *s)
+{
+    const struct address *a = &s->server_address;
+    int fd = socket(s->class.address_family, s->class.socket_type, 0);
+
+    check(connect(fd, (const struct sockaddr *)&a->addr, a->len) < 0,
+          "a newcomer is refused");
+    close(fd);
+}
+
 static void say(int fd, const char *text)
 {
     check(send(fd, text, strlen(text), 0) == (ssize_t)strlen(text), "a send");
@@ -921,6 +932,8 @@ static void a_close_does_not_wait(void)
             hold_two(&s, fd);
             server_close(&s);
             check(s.active == 2 && s.fd == -1, "two are under way still");
+            if (s.class.socket_type == SOCK_STREAM)
+                check_refused(&s);
             open_gate(2);
             hear_two(fd);
             server_wait(&s);
