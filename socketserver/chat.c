@@ -175,12 +175,12 @@ static void console(void)
             stop();
             return;
         }
-        printf("threads: %d\n", server.active + 2); /* main, and serve */
+        printf("threads: %d\n", server.active + 2); /* main, accept */
         list_room();
     }
 }
 
-static void *serve(void *arg)
+static void *accept_loop(void *arg)
 {
     (void)arg;
     if (serve_forever(&server, -1) < 0)
@@ -203,7 +203,7 @@ static pthread_t start(const char *host, const char *port)
     if (server_init(&server, &class, &address, &chat) < 0)
         die(host, port, strerror(errno));
     log_event("main", "listening on ", server.server_address.name);
-    errno = pthread_create(&loop, NULL, serve, NULL);
+    errno = pthread_create(&loop, NULL, accept_loop, NULL);
     if (errno != 0)
         die(host, port, strerror(errno));
     return loop;

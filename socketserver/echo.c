@@ -113,11 +113,11 @@ static void console(void)
             log_event("main", "stopping", "");
             return;
         }
-        printf("threads: %d\n", server.active + 2); /* main, and serve */
+        printf("threads: %d\n", server.active + 2); /* main, accept */
     }
 }
 
-static void *serve(void *arg)
+static void *accept_loop(void *arg)
 {
     (void)arg;
     if (serve_forever(&server, -1) < 0)
@@ -141,7 +141,7 @@ static pthread_t start(const char *host, const char *port)
     if (server_init(&server, &class, &address, &echo) < 0)
         die(host, port, strerror(errno));
     log_event("main", "listening on ", server.server_address.name);
-    errno = pthread_create(&loop, NULL, serve, NULL);
+    errno = pthread_create(&loop, NULL, accept_loop, NULL);
     if (errno != 0)
         die(host, port, strerror(errno));
     return loop;

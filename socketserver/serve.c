@@ -120,7 +120,7 @@ static void console(void)
     }
 }
 
-static void *serve(void *arg)
+static void *accept_loop(void *arg)
 {
     (void)arg;
     if (serve_forever(&server, 500) < 0) /* forking reaps twice a second */
@@ -170,7 +170,7 @@ static pthread_t start(struct server_class *class, const char *host,
     if (server_init(&server, class, &address, &numbering) < 0)
         die(where, strerror(errno));
     log_event("main", "listening on ", server.server_address.name);
-    errno = pthread_create(&loop, NULL, serve, NULL);
+    errno = pthread_create(&loop, NULL, accept_loop, NULL);
     if (errno != 0)
         die(where, strerror(errno));
     return loop;

@@ -978,6 +978,24 @@ static void children_are_reaped(void)
     check(waitpid(-1, NULL, 0) < 0 && errno == ECHILD, "no other is left");
 }
 
+/* Without a loop there are no service_actions. */
+static void a_timeout_reaps(void)
+{
+    struct server s;
+    int fd;
+
+    make(&s, forking(tcp_server()), &echo);
+    s.class.timeout = 10;
+    fd = dial(&s);
+    say(fd, "one\n");
+    check(handle_request(&s) == 1 && s.active == 1, "one has a child");
+    hear(fd, "one\n");
+    close(fd);
+    while (s.active > 0)
+        check(handle_request(&s) == 0, "nobody comes");
+    server_close(&s);
+}
+
 static int most_children;
 
 static int count_children(struct server *s, struct request *r)
@@ -1436,6 +1454,7 @@ static const struct {
     {"server_close does not wait if told so", a_close_does_not_wait},
     {"threads that have ended are not kept", threads_are_not_kept},
     {"children are reaped, but not the program's own", children_are_reaped},
+    {"a timeout reaps children, too", a_timeout_reaps},
     {"there are max_children at most", no_more_than_max_children},
     {"shutdown ends the loop at max_children, too",
      shutdown_while_children_are_many},

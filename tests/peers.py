@@ -78,8 +78,9 @@ def parse(kind, where):
 
 def serve(program, kind, how):
     place = new_path() if kind.startswith("unix") else "0"
-    with subprocess.Popen([program, kind, how, place], text=True, bufsize=1,
-                          stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    with subprocess.Popen([program, kind, how, place], bufsize=1,
+                          universal_newlines=True, stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
                           stdout=subprocess.DEVNULL) as p:
         try:
             line = p.stderr.readline()

@@ -139,6 +139,10 @@ plays() {
     holds
 }
 
+@test "a timeout reaps children, too" {
+    holds
+}
+
 @test "there are max_children at most" {
     holds
 }
