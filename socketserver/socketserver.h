@@ -27,8 +27,6 @@
 
 enum { ADDRESS_SIZE = 128 };
 
-struct server;
-
 struct address {
     struct sockaddr_storage addr;
     socklen_t len;

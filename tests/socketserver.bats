@@ -6,7 +6,7 @@ load language.bash
 
 setup_file() {
     make -s -f tests/socketserver.mk -C "$BATS_TEST_DIRNAME/.." \
-        BUILD="${KIT_BUILD:-build/kit}" socketserver
+        BUILD="${KIT_BUILD#"$KIT_ROOT"/}" socketserver
 }
 
 eval "kit_$(declare -f teardown)"
