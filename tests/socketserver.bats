@@ -221,7 +221,7 @@ program() {
     open_stage
 }
 
-@test "echo answers a line between ###" {
+@test "echo puts a line between hashes" {
     program echo
     the server starts
     alice joins
