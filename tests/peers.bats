@@ -4,11 +4,6 @@
 
 load language.bash
 
-setup_file() {
-    make -s -f tests/socketserver.mk -C "$BATS_TEST_DIRNAME/.." \
-        BUILD="${KIT_BUILD#"$KIT_ROOT"/}" socketserver
-}
-
 # peers WHAT [PROGRAM]
 peers() {
     needs python3
@@ -18,7 +13,7 @@ peers() {
 }
 
 @test "Python's sockets are answered by each of the twelve" {
-    peers servers "$KIT_BUILD/asan/socketserver_serve"
+    peers servers "$KIT_BUILD/asan/serve"
 }
 
 @test "Python's socketserver answers the same questions" {

@@ -15,8 +15,8 @@
 DIR = .
 BUILD = build/kit
 SERVERS = v1_echo v2_threads v3_event v4_broadcast v5_locks v6_errors \
-	makefile_fdopen
-RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors
+	makefile_fdopen chat
+RACERS = v2_threads v3_event v4_broadcast v5_locks v6_errors chat
 # No compiler needs a minute for this, or makes so much: what does is a mistake.
 BOUNDS = ulimit -t 60; ulimit -f 200000; ulimit -v 4000000 2>/dev/null;
 STUDENT_CFLAGS = -std=gnu11 -O1 -g -Wall -Wextra -pthread
@@ -24,12 +24,19 @@ PEER_CFLAGS = -std=c11 -O1 -g -Wall -Wextra -Wpedantic
 WITH_STRICT = $(BUILD)/strict.o -Wl,--wrap=close,--wrap=fclose,--wrap=listen \
 	-Wl,--wrap=connect,--wrap=send,--wrap=write
 
-present = $(foreach s,$(1),$(if $(wildcard $(DIR)/$(s)/*.c),$(s)))
+# All that its folder holds is one program; in that of the framework, each but
+# socketserver.c is one.
+FRAMED = chat echo serve
+FRAME = $(wildcard $(DIR)/socketserver/socketserver.[ch])
+sources = $(if $(filter $(1),$(FRAMED)),$(wildcard \
+	$(DIR)/socketserver/$(1).c) $(FRAME),$(wildcard $(DIR)/$(1)/*.[ch]))
+present = $(foreach s,$(1),$(if $(filter-out $(FRAME),$(call sources,$(s))),$(s)))
 
 all: $(BUILD)/peer $(BUILD)/leak.probe \
 	$(addprefix $(BUILD)/asan/,$(call present,$(SERVERS) client)) \
 	$(addprefix $(BUILD)/plain/,$(call present,$(SERVERS) client)) \
-	$(addprefix $(BUILD)/tsan/,$(call present,$(RACERS)))
+	$(addprefix $(BUILD)/tsan/,$(call present,$(RACERS))) \
+	$(if $(call present,socketserver),$(BUILD)/asan/socketserver)
 
 $(BUILD)/peer: tests/peer.c tests/guard.c tests/guard.h
 	@mkdir -p $(@D)
@@ -37,7 +44,32 @@ $(BUILD)/peer: tests/peer.c tests/guard.c tests/guard.h
 
 .SECONDEXPANSION:
 
-$(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
+# Its tests: the framework by itself, two programs on it, and one who calls.
+$(BUILD)/asan/socketserver: $(BUILD)/asan/framework $(BUILD)/tsan/framework \
+		$(BUILD)/asan/echo $(BUILD)/asan/serve $(BUILD)/caller \
+		$(BUILD)/plain/client
+	@ln -f $(BUILD)/asan/echo $@
+
+$(BUILD)/caller: tests/caller.c
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $<
+
+$(BUILD)/asan/framework: tests/framework.c $(FRAME) $(BUILD)/asan.probe
+	@mkdir -p $(@D)
+	@rm -f $@
+	@$(BOUNDS) flags=; ! grep -q yes $(BUILD)/asan.probe || \
+	    flags='-fsanitize=address,undefined -fno-omit-frame-pointer'; \
+	$(CC) $(STUDENT_CFLAGS) -I $(DIR)/socketserver -o $@ $< $$flags \
+	    >$(BUILD)/asan/socketserver.log 2>&1
+
+$(BUILD)/tsan/framework: tests/framework.c $(FRAME) $(BUILD)/tsan.probe
+	@mkdir -p $(@D)
+	@rm -f $@
+	@grep -q no$$ $(BUILD)/tsan.probe || { $(BOUNDS) \
+	$(CC) $(STUDENT_CFLAGS) -I $(DIR)/socketserver -fsanitize=thread -o $@ \
+	    $< >$@.log 2>&1; }
+
+$(BUILD)/asan/%: $$(call sources,$$*) \
 		$(BUILD)/asan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -46,12 +78,12 @@ $(BUILD)/asan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
 	! grep -q yes $(BUILD)/strict.probe || flags="$$flags $(WITH_STRICT)"; \
 	$(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) $$flags >$@.log 2>&1
 
-$(BUILD)/plain/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h)
+$(BUILD)/plain/%: $$(call sources,$$*)
 	@mkdir -p $(@D)
 	@rm -f $@
 	@$(BOUNDS) $(CC) $(STUDENT_CFLAGS) -o $@ $(filter %.c,$^) >$@.log 2>&1
 
-$(BUILD)/tsan/%: $$(wildcard $(DIR)/$$*/*.c $(DIR)/$$*/*.h) \
+$(BUILD)/tsan/%: $$(call sources,$$*) \
 		$(BUILD)/tsan.probe $(BUILD)/strict.probe
 	@mkdir -p $(@D)
 	@rm -f $@

@@ -141,7 +141,7 @@ remember_progress() {
     for s in $(cut -f 1 "$work/plan" | uniq); do
         ! grep -qx "$s" "$work/absent" || continue
         awk -F '\t' -v OFS='\t' -v s="$s" -v when="$(date '+%Y-%m-%d %H:%M')" \
-            -v sum="$(source_sum "$dir/$s")" '
+            -v sum="$(source_sum "$dir/$(folder_of "$s")")" '
             $1 != s { next }
             $4 == "error" { open = 1 }
             $7 != "-" { points += $7; max += $8 }

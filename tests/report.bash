@@ -15,7 +15,7 @@ fi
 # is not possible here; what has no verdict is neither.
 scoreboard() {
     awk -F '\t' -v green="$green" -v red="$red" -v dim="$dim" -v bold="$bold" \
-        -v plain="$plain" -v dir="$dir" '
+        -v plain="$plain" -v dir="$dir" -v hints="$KIT_HINTS" '
         function bar(reached, possible,    full, i, b) {
             full = possible ? int(20 * reached / possible) : 0
             for (i = 1; i <= 20; i++)
@@ -38,7 +38,7 @@ scoreboard() {
                 if (how[s, "absent"]) {
                     color = dim
                     note = "not started" \
-                        (dir == "." ? "" : ": make start STAGE=" s)
+                        (dir == "." ? "" : ": make start STAGE=" s hints)
                 }
                 if (verdicts[s, "skipped"])
                     note = note (note ? ", " : "") verdicts[s, "skipped"] \
@@ -226,6 +226,8 @@ table() {
                 short = $i; sub(/_.*/, "", short)
                 if (short == "makefile") short = "fd"
                 if (short == "client") short = "cl"
+                if (short == "chat") short = "ch"
+                if (short == "socketserver") short = "so"
                 printf " %s", short
             }
             print plain

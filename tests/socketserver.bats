@@ -4,11 +4,6 @@
 
 load language.bash
 
-setup_file() {
-    make -s -f tests/socketserver.mk -C "$BATS_TEST_DIRNAME/.." \
-        BUILD="${KIT_BUILD#"$KIT_ROOT"/}" socketserver
-}
-
 eval "kit_$(declare -f teardown)"
 
 teardown() {
@@ -215,10 +210,8 @@ plays() {
 
 # program NAME: the one that the server is to be
 program() {
-    close_stage
-    rm -f "$CASE/orders" "$CASE/answers"
-    export PEER_SERVER=$KIT_BUILD/asan/socketserver_$1
-    open_stage
+    export PEER_SERVER=$KIT_BUILD/asan/$1
+    reopen_stage
 }
 
 @test "echo puts a line between hashes" {
@@ -301,33 +294,12 @@ program() {
     alice hears exactly '### still there? ###\n'
 }
 
-@test "chat is the room of v6_errors" {
-    program chat
-    the server starts
-    alice joins
-    bob joins
-    alice says 'hi bob\n'
-    alice hears 'hi bob\n'
-    bob hears 'hi bob\n' from alice
-    bob crashes
-    for word in one two three; do
-        alice says "$word\n"
-        alice hears "$word\n"
-    done
-    alice says 'quit\n'
-    alice is let go
-    carol joins
-    console says quit
-    the server ends with 0
-    carol is let go
-}
-
 # refuses STATUS WORD ARGUMENT...: the status, and the word on stderr
 refuses() {
     local status=0 wanted=$1 word=$2
     shift 2
     told "$*"
-    "$KIT_BUILD/asan/socketserver_$1" "${@:2}" >/dev/null 2>"$CASE/said" \
+    "$KIT_BUILD/asan/$1" "${@:2}" >/dev/null 2>"$CASE/said" \
         </dev/null 3>&- || status=$?
     if [ "$status" != "$wanted" ] || ! grep -q -e "$word" "$CASE/said" ||
         [ "$(wc -l <"$CASE/said")" -gt 3 ]; then
@@ -372,7 +344,7 @@ refuses() {
 @test "each program's -h prints the usage, and that is no error" {
     for p in echo chat serve; do
         told "$p -h"
-        "$KIT_BUILD/asan/socketserver_$p" -h >"$CASE/said" 3>&-
+        "$KIT_BUILD/asan/$p" -h >"$CASE/said" 3>&-
         grep -q usage "$CASE/said"
     done
 }
@@ -388,7 +360,7 @@ serve_starts() {
     told "serve $1 $2 $place"
     [ -p "$CASE/console" ] || mkfifo "$CASE/console" "$CASE/served"
     cd "$CASE" || return
-    "$KIT_BUILD/asan/socketserver_serve" "$1" "$2" "$place" \
+    "$KIT_BUILD/asan/serve" "$1" "$2" "$place" \
         <"$CASE/console" >/dev/null 2>"$CASE/served" 3>&- 8>&- 9<&- &
     SERVE=$!
     exec 7>"$CASE/console" 6<"$CASE/served"

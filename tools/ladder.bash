@@ -5,6 +5,19 @@ columns() {
     head -n 1 tests/matrix.tsv | cut -f 3- | tr '\t' '\n'
 }
 
+# The programs that stand on the framework have one folder together.
+folder_of() {
+    case $1 in
+        chat) echo socketserver ;;
+        *) echo "$1" ;;
+    esac
+}
+
+# What can be begun as an exercise: the framework itself is there to be read.
+exercises() {
+    columns | grep -vx socketserver
+}
+
 # Prints the rung before; of makefile_fdopen, a variant of v1_echo, that one.
 # Nothing for the first, and for the client.
 before() {
