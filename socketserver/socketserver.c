@@ -1,5 +1,6 @@
 /* socketserver: a loop around poll(), and a table of functions to change. */
 #define _POSIX_C_SOURCE 200809L
+#define _DARWIN_C_SOURCE /* for MSG_DONTWAIT on macOS */
 #include "socketserver.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -93,12 +94,12 @@ const char *unix_address(struct address *a, const char *path)
 
 /* --- the loop --- */
 
-static long now_ms(void)
+static long long now_ms(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000L + t.tv_nsec / 1000000;
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
 /* Waits for fd to be readable, for server_shutdown, or for ms milliseconds:
@@ -138,13 +139,21 @@ static void take_request(struct server *s)
     }
 }
 
-static void loop_begins(struct server *s)
+/* -1 if the server has been closed. */
+static int loop_begins(struct server *s)
 {
+    int closed;
+
     pthread_mutex_lock(&s->lock);
-    s->loop = pthread_self();
-    s->looping = 1;
-    s->is_shut_down = 0;
+    closed = s->fd < 0;
+    if (!closed) {
+        s->loop = pthread_self();
+        s->looping = 1;
+        s->is_shut_down = 0;
+    }
     pthread_mutex_unlock(&s->lock);
+    errno = EBADF;
+    return closed ? -1 : 0;
 }
 
 /* Empties the pipe, so that the server can serve again. */
@@ -157,6 +166,7 @@ static void loop_ends(struct server *s)
         ;
     s->looping = 0;
     s->is_shut_down = 1;
+    s->loops_ended++;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
@@ -165,7 +175,8 @@ int serve_forever(struct server *s, int poll_interval)
 {
     int what, err;
 
-    loop_begins(s);
+    if (loop_begins(s) < 0)
+        return -1;
     for (;;) {
         what = await(s, s->fd, poll_interval);
         if (what < 0 || (what & WOKEN))
@@ -180,13 +191,17 @@ int serve_forever(struct server *s, int poll_interval)
     return what < 0 ? -1 : 0;
 }
 
+/* The loops are counted: the next one may begin before we look again. */
 void server_shutdown(struct server *s)
 {
+    unsigned ended;
+
     pthread_mutex_lock(&s->lock);
+    ended = s->loops_ended;
     if (write(s->wake[1], "", 1) < 0) {
         /* The pipe is full, or closed: then the loop ends, or has ended. */
     }
-    while (!s->is_shut_down
+    while (!s->is_shut_down && s->loops_ended == ended
            && !(s->looping && pthread_equal(s->loop, pthread_self())))
         pthread_cond_wait(&s->changed, &s->lock);
     pthread_mutex_unlock(&s->lock);
@@ -196,7 +211,7 @@ int handle_request(struct server *s)
 {
     struct pollfd fds[] = {{s->fd, POLLIN, 0}};
     int ms = s->class.timeout, n;
-    long end = now_ms() + ms, left;
+    long long end = now_ms() + ms, left;
 
     while ((n = poll(fds, 1, ms)) < 0 && errno == EINTR) {
         left = end - now_ms();
@@ -232,6 +247,15 @@ static int run_handler(const struct handler_class *class, struct handler *h)
     return failed ? -1 : 0;
 }
 
+static void close_streams(struct handler *h)
+{
+    if (h->rfile != NULL)
+        fclose(h->rfile);
+    if (h->wfile != NULL)
+        fclose(h->wfile);
+    h->rfile = h->wfile = NULL;
+}
+
 static int base_finish_request(struct server *s, struct request *r)
 {
     struct handler *h = calloc(1, s->handler->size);
@@ -244,6 +268,8 @@ static int base_finish_request(struct server *s, struct request *r)
     errno = 0; /* A handle that fails need not say why. */
     result = run_handler(s->handler, h);
     err = errno;
+    close_streams(h); /* if a setup failed after it had opened them */
+    free(h->answer);
     free(h);
     errno = err;
     return result;
@@ -506,7 +532,8 @@ static ssize_t receive(struct server *s, struct request *r)
         .msg_iov = &packet,
         .msg_iovlen = 1,
     };
-    ssize_t n = recvmsg(s->fd, &msg, 0);
+    /* Not to wait: a handler may have read the packet that poll() saw. */
+    ssize_t n = recvmsg(s->fd, &msg, MSG_DONTWAIT);
 
     a->len = msg.msg_namelen;
     r->truncated = (msg.msg_flags & MSG_TRUNC) != 0;
@@ -619,6 +646,7 @@ static int forking_process_request(struct server *s, struct request *r)
     if (children == NULL)
         return -1;
     s->children = children;
+    fflush(stdout); /* or each child that flushes would write it again */
     pid = fork();
     if (pid < 0)
         return -1;
@@ -739,7 +767,7 @@ int request_send(struct request *r, const void *buf, size_t n)
     const struct address *a = &r->client_address;
     const char *p = buf;
 
-    do {
+    for (;;) {
         ssize_t sent = sendto(r->fd, p, n, 0,
                               packet ? (const struct sockaddr *)&a->addr : NULL,
                               packet ? a->len : 0);
@@ -750,8 +778,9 @@ int request_send(struct request *r, const void *buf, size_t n)
             return -1;
         p += sent;
         n -= sent;
-    } while (n > 0);
-    return 0;
+        if (n == 0)
+            return 0;
+    }
 }
 
 /* A stream over a dup of fd: so fclose() does not close fd itself. */
@@ -765,15 +794,6 @@ static FILE *open_stream(int fd, const char *mode)
     return f;
 }
 
-static void close_streams(struct handler *h)
-{
-    if (h->rfile != NULL)
-        fclose(h->rfile);
-    if (h->wfile != NULL)
-        fclose(h->wfile);
-    h->rfile = h->wfile = NULL;
-}
-
 /* Called at the end of a setup: all or nothing. */
 static int both_are_open(struct handler *h)
 {
@@ -782,7 +802,6 @@ static int both_are_open(struct handler *h)
     if (h->rfile != NULL && h->wfile != NULL)
         return 0;
     close_streams(h);
-    free(h->answer);
     errno = err;
     return -1;
 }
@@ -825,6 +844,7 @@ int datagram_finish(struct handler *h)
         result = request_send(h->request, h->answer, h->answer_size);
     err = errno;
     free(h->answer);
+    h->answer = NULL;
     errno = err;
     return result;
 }

@@ -14,8 +14,11 @@
  *
  * Signals: server_init ignores SIGPIPE. The loop takes EINTR for the end of a
  * poll interval: a program sets a flag in its signal handler and looks at it
- * in service_actions. A handle() may see EINTR in its own calls, unless
- * sigaction(2) says SA_RESTART.
+ * in service_actions. poll_interval must not be -1 for that, since a signal may
+ * come just before poll(2), or to another thread. A handle() may see EINTR in
+ * its own calls, unless sigaction(2) says SA_RESTART. A child of forking()
+ * inherits the signal handlers: a setup that does not want them puts SIG_DFL
+ * back.
  */
 #ifndef SOCKETSERVER_H
 #define SOCKETSERVER_H
@@ -65,7 +68,8 @@ struct handler_class {
 
 /* The methods and settings of a server. Copy a class, or change the copy that
  * is in each struct server, and put your own function in the place of another;
- * to extend the other, call it from yours. No method is ever NULL. */
+ * to extend the other, keep it in a variable and call it from yours. No method
+ * is ever NULL, but super_close in a plain class. */
 struct server_class {
     int address_family, socket_type;
     int request_queue_size;  /* see listen(2), backlog */
@@ -74,7 +78,7 @@ struct server_class {
     int timeout;             /* ms, of handle_request */
     int daemon_threads;      /* server_close does not wait for threads */
     int block_on_close;      /* server_close waits for threads, children */
-    int max_children;        /* this many, and the loop waits for one's end */
+    int max_children;        /* from 1; as many, and the loop waits for one */
 
     int (*server_bind)(struct server *s);
     int (*server_activate)(struct server *s);
@@ -94,7 +98,8 @@ struct server_class {
      * there was none, since accept(2) or recvmsg(2) failed. */
     void (*handle_error)(struct server *s, struct request *r);
     void (*handle_timeout)(struct server *s);
-    /* Runs after each request and each poll interval, in the loop. */
+    /* Runs after each request and each poll interval, in the loop: not while a
+     * plain handler does, or while the loop waits for a child. */
     void (*service_actions)(struct server *s);
 };
 
@@ -107,7 +112,8 @@ struct server_class unix_datagram_server(void);
 /* The mixins: base, but each request has a thread, or a process, of its own.
  * One of them a class. A child is a copy with one thread, made by fork(2): what
  * it changes the server does not see, and a lock that another thread held stays
- * locked in it. It leaves by _exit(2): a handler flushes what it prints. */
+ * locked in it, also one inside the C library, such as that of localtime_r().
+ * It leaves by _exit(2): a handler flushes what it prints. */
 struct server_class threading(struct server_class base);
 struct server_class forking(struct server_class base);
 
@@ -127,6 +133,7 @@ struct server {
     pthread_cond_t changed; /* one of them, or active has */
     pthread_t loop;
     int looping, is_shut_down;
+    unsigned loops_ended;
 };
 
 /* Fills a from a host and a port (IPv4; getaddrinfo(3)), or from a path
@@ -141,19 +148,22 @@ int server_init(struct server *s, const struct server_class *class,
 
 /* Serves until server_shutdown, and runs service_actions after poll_interval
  * ms at the latest: there a forking server reaps its children, so -1 is not
- * for it. Fails as poll(2), EINTR excepted. */
+ * for it. Fails as poll(2), EINTR excepted; EBADF: s is closed. */
 int serve_forever(struct server *s, int poll_interval);
 
 /* Waits for one request, up to class.timeout, and processes it. Returns 1, 0
  * after handle_timeout, or -1 as poll(2). */
 int handle_request(struct server *s);
 
-/* Ends serve_forever, or the next one if none runs now, and waits until it has
- * ended: from another thread, and never from a signal handler. In the loop's
- * own thread (a hook, a plain server's handle) it cannot wait, and returns. */
+/* Ends serve_forever, and waits until it has ended: from another thread, and
+ * never from a signal handler. Before the first loop it waits for that one;
+ * between two it does not wait, and the next one ends at once. In
+ * serve_forever's own thread (a hook, a plain server's handle) it cannot wait,
+ * and returns; where handle_request serves, nobody calls it. */
 void server_shutdown(struct server *s);
 
-/* After the loop: closes the socket, removes the Unix path that we bound; then
+/* After the loop: closes the socket (a datagram's request under way keeps its
+ * port taken, since it has a dup), removes the Unix path that we bound; then
  * the mixins wait, as their settings say. Who does not wait keeps s until
  * server_wait: threads still use it. A second call does nothing more. */
 void server_close(struct server *s);

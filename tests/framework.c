@@ -513,10 +513,37 @@ static void shutdown_waits_for_the_loop(void)
     server_close(&s);
 }
 
+static atomic_int enough;
+
+static void *one_loop_after_another(void *s)
+{
+    while (!enough)
+        check(serve_forever(s, -1) == 0, "a loop ends in order");
+    return NULL;
+}
+
+/* Whoever waits for the end of a loop sees it, though the next has begun. */
+static void shutdown_between_loops(void)
+{
+    struct server s;
+    pthread_t t;
+
+    make(&s, tcp_server(), &echo);
+    t = start(one_loop_after_another, &s);
+    for (int i = 0; i < 200; i++)
+        server_shutdown(&s);
+    enough = 1;
+    server_shutdown(&s);
+    pthread_join(t, NULL);
+    server_close(&s);
+}
+
 static void shutdown_comes_at_any_time(void)
 {
     struct server s[20];
     pthread_t t[20];
+
+    shutdown_between_loops();
 
     for (int i = 0; i < 20; i++)
         make(&s[i], tcp_server(), &echo);
@@ -563,6 +590,7 @@ static void a_close_without_a_loop(void)
             server_close(&s);
             server_close(&s);
             check(s.fd == -1, "it is closed");
+            check(serve_forever(&s, -1) < 0 && errno == EBADF, "it is no use");
         }
 }
 
@@ -800,18 +828,33 @@ static int no_setup(struct handler *h)
     return -1;
 }
 
+/* It has opened the streams, and then thinks better of it. */
+static int late_no(struct handler *h)
+{
+    stream_setup(h);
+    return -1;
+}
+
 static void a_setup_fails(void)
 {
     static const struct handler_class class = {sizeof(struct handler), no_setup,
                                                echo_line, finish};
+    static const struct handler_class late = {sizeof(struct handler), late_no,
+                                              echo_line, finish};
     struct server s;
-    int fd;
+    int fd, before;
 
     make(&s, tcp_server(), &class);
     fd = dial(&s);
     check(handle_request(&s) == 1, "one came");
     hear_end(fd);
     check(errors == 1 && handled == 0 && finished == 0, "nothing ran");
+    s.handler = &late;
+    before = open_descriptors();
+    fd = dial(&s);
+    check(handle_request(&s) == 1 && errors == 2, "another came");
+    close(fd);
+    check(open_descriptors() == before, "its streams are closed");
     server_close(&s);
 }
 
