@@ -801,21 +801,29 @@ static void an_error_is_handled(void)
         }
 }
 
+static atomic_int mood; /* bad, if not 0 */
+
+static int moody(struct handler *h)
+{
+    return mood ? failing(h) : echo_line(h);
+}
+
 static void an_error_costs_one_request(void)
 {
+    static const struct handler_class class = {sizeof(struct handler), setup,
+                                               moody, finish};
+
     for (int w = 0; w < 3; w++) {
         struct server s;
         pthread_t t;
         int fd;
 
-        make(&s, ways[w].mix(tcp_server()), &holding);
-        s.handler = &failure;
+        make(&s, ways[w].mix(tcp_server()), &class);
         t = start(loop, &s);
+        mood = 1;
         fd = dial(&s);
         hear_end(fd);
-        stop(&s, t);
-        s.handler = &echo;
-        t = start(loop, &s);
+        mood = 0;
         talk(&s, "still there\n");
         stop(&s, t);
         server_close(&s);
