@@ -8,6 +8,9 @@
 ##                                  code and in behaviour
 ##   make diff FROM=v2_threads TO=v6_errors      the same, of any two
 ##
+##   make proofs                    nine claims of NOTES.md, each proved by a
+##                                  program in proofs/
+##
 ##   make start STAGE=v3_event      begins an exercise: work/v3_event, and what to
 ##                                  do there
 ##   make test DIR=work             grades what is in work, with points
@@ -119,6 +122,9 @@ variants:
 grader:
 	@unset MAKEFLAGS MFLAGS MAKELEVEL; exec bats --tap tests/grader
 
+proofs:
+	@exec tools/proofs
+
 diff:
 	@if [ -n "$$FROM" ] && [ -n "$$TO" ]; then \
 	    exec tools/diff "$$FROM" "$$TO"; \
@@ -142,11 +148,11 @@ doctor:
 	@exec tools/doctor
 
 clean:
-	@for f in $(FOLDERS); do $(MAKE) -s -C $$f clean; done
+	@for f in $(FOLDERS) proofs; do $(MAKE) -s -C $$f clean; done
 	rm -rf build
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
 .PHONY: all demo start test watch hint status grades matrix mutants variants grader \
-	diff carry check doctor clean help $(FOLDERS)
+	proofs diff carry check doctor clean help $(FOLDERS)
