@@ -7,8 +7,8 @@
  * descriptors and on the size of a file. Where the system has it
  * (prctl(2), PR_SET_CHILD_SUBREAPER), what the program leaves behind, a
  * daemon that ignores SIGTERM too, is ours to end. Root never runs a program
- * under test: on Linux it runs as nobody then, who can neither signal the test
- * nor reach its files.
+ * under test: on Linux it runs as a user of its own then, who can neither
+ * signal the test nor reach its files.
  */
 #ifndef GUARD_H
 #define GUARD_H

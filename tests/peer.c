@@ -50,7 +50,7 @@ enum {
     LOG_MAX = 8 << 20,    /* a program that says more to one of us,... */
     SAID_MAX = 256 << 20, /* or to all of us, is ended; */
     RSS_MAX = 2 << 20,    /* as one with so many KiB of memory,... */
-    FORKS_MAX = 1000,     /* or so many descendants */
+    FORKS_MAX = 500,      /* or so many descendants */
     WATCH_MS = 50
 };
 
