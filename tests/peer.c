@@ -1352,10 +1352,14 @@ static int has_found(void *arg)
 static void hears_at_last(struct peer *p, char **arg)
 {
     struct hearing h = {.heard = &p->heard, .done = &p->done, .peer = p};
+    size_t before;
     int r;
 
     unescape(&h.want.text, arg[0]);
-    r = until(has_found, &h);
+    do { /* As long as words come, she is not waiting in vain. */
+        before = p->heard.len;
+        r = until(has_found, &h);
+    } while (r == 0 && p->heard.len > before);
     if (r == 1)
         reply("ok");
     else
