@@ -21,8 +21,8 @@ static const char *host = "localhost", *port = "9999";
 static struct addrinfo *addresses, *next_address;
 static int state = OFFLINE;
 static int sock = -1;
-static int pause_s = 1;     /* before the next attempt */
-static long alarm_ms = -1;  /* when to try again, or to give up; -1: never */
+static int pause_s = 1;    /* before the next attempt */
+static long alarm_ms = -1; /* when to try again, or to give up; -1: never */
 static int keyboard_open = 1, quit, been_online;
 static int on_screen, prompting;
 
@@ -147,10 +147,9 @@ static int wants_to_send(void)
 static void send_some(void)
 {
     int greeting = hello_sent < sizeof hello - 1;
-    ssize_t n = greeting
-                    ? send(sock, hello + hello_sent,
-                           sizeof hello - 1 - hello_sent, 0)
-                    : send(sock, out + next, end - next, 0);
+    ssize_t n = greeting ? send(sock, hello + hello_sent,
+                                sizeof hello - 1 - hello_sent, 0)
+                         : send(sock, out + next, end - next, 0);
 
     if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         lost(strerror(errno));
@@ -292,7 +291,8 @@ static void look_up(void)
 
     memset(&hints, 0, sizeof hints);
     hints.ai_socktype = SOCK_STREAM;
-    if (strspn(port, "0123456789") == 0 || *rest != '\0' || n < 1 || n > 65535) {
+    if (strspn(port, "0123456789") == 0 || *rest != '\0' || n < 1
+        || n > 65535) {
         fprintf(stderr, "client: %s:%s: no such port\n", host, port);
         exit(1);
     }

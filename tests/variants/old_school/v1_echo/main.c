@@ -1,4 +1,5 @@
-/* An echo server in three files, with read() and write(): one guest at a time. */
+/* An echo server in three files, with read() and write(): one guest at a time.
+ */
 #include "log.h"
 #include "net.h"
 #include <errno.h>
