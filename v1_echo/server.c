@@ -1,4 +1,4 @@
-/* v1_echo: an echo server in five calls, for one client after another. */
+/* v1_echo: an echo server, for one client after another. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <errno.h>
