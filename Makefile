@@ -38,6 +38,8 @@
 ##   make grader                    can a program cheat; do the tools work?
 ##   make doctor                    what is on this machine, and what is missing
 ##   make check                     for maintainers: compilers, style, tables
+##   make notes                     for maintainers: writes what comes out into
+##                                  the sessions and tables of NOTES and README
 ##   make carry FROM=v2_threads     for maintainers: takes a fix up the ladder
 ##   make clean                     removes all that was built
 ##   make help                      this page
@@ -125,6 +127,9 @@ grader:
 proofs:
 	@exec tools/proofs
 
+notes:
+	@exec tools/notes --renew
+
 diff:
 	@if [ -n "$$FROM" ] && [ -n "$$TO" ]; then \
 	    exec tools/diff "$$FROM" "$$TO"; \
@@ -155,4 +160,4 @@ help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
 .PHONY: all demo start test watch hint status grades matrix mutants variants grader \
-	proofs diff carry check doctor clean help $(FOLDERS)
+	proofs notes diff carry check doctor clean help $(FOLDERS)
