@@ -80,6 +80,7 @@ load language.bash
     host listens
     host disappears
     client starts "$PORT"
+    client rests
     client types 'lost\n'
     client input ends
     client ends with 1
