@@ -243,8 +243,7 @@ class Terminal:
 
     def idle(self):
         """Is the shell waiting for a command?"""
-        return self.ended or (len(self.raw) > self.asked
-                              and self.raw.endswith(PROMPT))
+        return self.ended or PROMPT in self.raw[self.asked:]
 
     def lines(self):
         """What has been seen since the last call of forget()."""
