@@ -262,6 +262,8 @@ class Stage:
 
     def __init__(self, folder, home):
         self.folder, self.home, self.terminals = folder, home, {}
+        with open(os.path.join(home, ".bashrc"), "w", encoding="utf-8") as f:
+            f.write(f"PS1='{PROMPT}'\n")  # for a bash that is started in one
 
     def terminal(self, name):
         one = self.terminals.get(name)
