@@ -396,10 +396,15 @@ def play(steps, folder, home, patience=DEADLINE):
                              if t.lines()}
                 if alone and not stage.terminals["$"].idle():
                     return False
+                if time.monotonic() < silence:
+                    return False
                 return step.compare(names.copy()) or not step.told or \
                     time.monotonic() > end
 
             end = time.monotonic() + patience
+            # That nothing comes takes a while to see.
+            silence = time.monotonic() + 1.5 * ("(nothing)" in dict(
+                (line, name) for name, line in step.told))
             stage.wait(arrived)
             step.seen = {n: t.lines() for n, t in stage.terminals.items()
                          if t.lines()}
