@@ -375,18 +375,17 @@ static long threads_everywhere(void)
     return n;
 }
 
+/* How many there were before any program was started by us. */
+static long threads_before;
+
 /* Why a program must be ended before it harms the machine, or NULL. */
 static const char *too_much(const struct prog *g)
 {
-    static long others;
-
-    if (others == 0)
-        others = threads_everywhere();
     if (g->out.len >= LOG_MAX || g->err.len >= LOG_MAX || said >= SAID_MAX)
         return "flood";
     if (memory_of(g->child.pid) > RSS_MAX)
         return "memory";
-    if (threads_everywhere() > others + FORKS_MAX
+    if (threads_everywhere() > threads_before + FORKS_MAX
         && guard_descendants() > FORKS_MAX)
         return "forks";
     return NULL;
@@ -2045,6 +2044,7 @@ int main(int argc, char *argv[])
     }
     folder = argv[1];
     born = now_ms();
+    threads_before = threads_everywhere();
     snprintf(home, sizeof home, "%s/home", folder);
     if ((mkdir(home, 0777) < 0 && errno != EEXIST) || chmod(home, 0777) < 0) {
         perror(home);
