@@ -51,7 +51,9 @@ VOLATILE = re.compile(
     r"|^\[\d\] (?P<job>\d+)$"
     r"|(?<=counted: )(?P<counted>\d+; lost: [1-9]\d*)"
 )
-LOG = r"\d{4}-\d\d-\d\d "  # how a line of a server's log begins
+# How a line of a server's log begins, and what the shell says of a background
+# job: these come in any order.
+LOG = r"\d{4}-\d\d-\d\d |\[\d\] \d"
 FREE = ("time", "counted", "ps", "wchan")  # kinds that need not be the same twice
 
 
@@ -134,7 +136,7 @@ def in_order(told, seen, names):
 
 
 def in_any_order(told, seen, names):
-    """The same, for lines of a log that several threads write at once."""
+    """The same, for lines that several threads, or processes, write at once."""
     if not told or not seen:
         return not told and not seen
     for i, line in enumerate(seen):
