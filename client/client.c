@@ -1,9 +1,10 @@
 /* client: talks and listens at once, and comes back when the server does. */
 #define _POSIX_C_SOURCE 200809L
-#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,45 +14,35 @@
 #include <unistd.h>
 
 enum {
-    /* One recv() is one piece. TCP keeps no boundaries: a line, or even a
-     * letter, that is split over two pieces is shown on two lines. */
-    PIECE_SIZE = 16384,
-    PATIENCE = 2,     /* seconds that a server gets to let us go */
-    DELAY_MAX = 30,   /* seconds between two attempts to connect */
-    NAME_SIZE = 64,   /* an IPv6 address, with its interface */
-    WHERE_SIZE = 300, /* "HOST:PORT" as typed, cut when longer */
-    STATUS_SIZE = 400 /* a line of our own, with WHERE in it */
+    HELLO = 10,           /* the length of "say hello\n" */
+    TYPED_SIZE = 1 << 16, /* A longer line counts as several. */
+    PIECE_SIZE = 16384,   /* what one recv() brings, and a newline */
+    PATIENCE = 2000,      /* ms that a server gets to let us go */
+    DELAY_MAX = 30,       /* seconds between two attempts to connect */
+    WHERE_SIZE = 300      /* "HOST:PORT" as typed, cut when longer */
 };
 
-struct line {
-    struct line *next;
-    size_t n;
-    char text[];
-};
-
-/* Set before there are threads, and only read from then on. */
 static char where[WHERE_SIZE];
 static struct addrinfo *addrs; /* found once: a server that moves is lost */
-static int terminal;           /* stdout is one */
-static int prompting;          /* and so is stdin */
+static struct addrinfo *addr;  /* the one that we try, or have reached */
+static int fd = -1;            /* -1: we rest, and dial at the deadline */
+static int delay = 1;          /* how long we rest next, in seconds */
+static long long deadline;     /* when to dial, or to wait no longer, in ms */
+static int ended;              /* there is no more to read on stdin, */
+static int quit;               /* because its last line was quit */
 
-static int delay = 1; /* the next one; belongs to the receive thread */
+/* What a connection gets: the hello, then what was typed. A line is dropped
+ * once it is sent. While there is no room we read no more, not even a quit. */
+static char out[HELLO + TYPED_SIZE] = "say hello\n";
+static size_t len = HELLO;   /* so much is there, */
+static size_t whole = HELLO; /* so much of it in whole lines, */
+static size_t sent;          /* and so much of those is sent */
 
-/* Guards stdout. Whoever takes both locks takes the other one first. */
-static pthread_mutex_t screen = PTHREAD_MUTEX_INITIALIZER;
-
-/* Guards all that follows; the condition is that some of it has changed. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int fd = -1;        /* where to send; -1: not connected */
-static int sending;        /* main is in send(): leave fd open */
-static struct line *lines; /* typed, and not sent */
-static struct line **last = &lines;
-static size_t unsent; /* how many they are */
-static int met;       /* we have been connected */
-static int ended;     /* there is no more to read on stdin, */
-static int quit;      /* because its last line was quit */
-static int over;      /* the receive thread does not try again */
+/* What came last. TCP keeps no boundaries: a line, or even a letter, that is
+ * split over two pieces is shown on two lines. */
+static char piece[PIECE_SIZE];
+static size_t piece_len, shown;
+static const char *prompt = ">>> ", *erase = "\r\033[K"; /* on a terminal */
 
 /* For what we cannot start or go on without; never for a lost server. */
 static void die(const char *what, const char *why)
@@ -60,337 +51,230 @@ static void die(const char *what, const char *why)
     exit(1);
 }
 
-/* Waits until *flag is set, for s seconds at most. Called with the lock. */
-static void wait_for(const int *flag, int s)
+static long long now(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_sec += s;
-    while (!*flag && pthread_cond_timedwait(&changed, &lock, &t) == 0)
-        ;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* Shows n bytes on lines of their own, in the place of the prompt, which
- * comes again below; what was typed behind it is still in the terminal. */
-static void show(FILE *to, const char *s, size_t n)
+/* A line ends with \n. */
+static int is_quit(const char *line)
 {
-    pthread_mutex_lock(&screen);
-    if (prompting)
-        fputs("\r\033[K", stdout);
-    fflush(stdout);
-    fwrite(s, 1, n, to);
-    if (n > 0 && s[n - 1] != '\n')
-        putc('\n', to);
-    if (prompting)
-        fputs(">>> ", stdout);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        die("stdout", strerror(errno));
-    pthread_mutex_unlock(&screen);
+    return strncmp(line, "quit\n", 5) == 0 || strncmp(line, "quit\r\n", 6) == 0;
 }
 
-/* Nobody in the room may steer somebody else's terminal: control characters
- * become ?, those too that UTF-8 writes as C2 80 to C2 9F. */
-static void disarm(char *s, size_t n)
+/* How many bytes of s, which ends with \n, a terminal might obey: a control
+ * character, in UTF-8 also U+0080 to U+009F (C2 80 to C2 9F); what turns the
+ * direction of writing or ends a line (U+2028 to U+202E, U+2066 to U+2069). */
+static size_t steers(const unsigned char *s)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = s[i], before = i > 0 ? s[i - 1] : 0;
-        int ends_line = c == '\r' && i + 1 < n && s[i + 1] == '\n';
-
-        if (c == '\n' || c == '\t' || ends_line)
-            continue;
-        if (iscntrl(c) || (before == 0xC2 && c >= 0x80 && c <= 0x9F))
-            s[i] = '?';
-    }
-}
-
-static int is_quit(const char *msg, size_t n)
-{
-    if (n > 0 && msg[n - 1] == '\n')
-        n--;
-    if (n > 0 && msg[n - 1] == '\r')
-        n--;
-    return n == 4 && memcmp(msg, "quit", 4) == 0;
-}
-
-/* Sends all n bytes, however long it takes; -1 when the server is gone. */
-static int send_all(int to, const char *buf, size_t n)
-{
-    while (n > 0) {
-        ssize_t sent = send(to, buf, n, 0);
-
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return -1;
-        buf += sent;
-        n -= sent;
-    }
+    if (s[0] == '\t' || s[0] == '\n' || (s[0] == '\r' && s[1] == '\n'))
+        return 0;
+    if (s[0] < ' ' || s[0] == 0x7F)
+        return 1;
+    if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] <= 0x9F)
+        return 2;
+    if (s[0] == 0xE2 && s[1] == 0x80 && s[2] >= 0xA8 && s[2] <= 0xAE)
+        return 3;
+    if (s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9)
+        return 3;
     return 0;
 }
 
-/* Puts a line behind those that wait. There may be any number of them, for
- * we read on, even a big file, lest we miss the quit that follows. */
-static void keep(const char *text, size_t n)
+/* Nobody in the room may steer somebody else's terminal: that becomes ?. */
+static void disarm(char *s, size_t n)
 {
-    struct line *l = malloc(sizeof *l + n + 1);
-
-    if (l == NULL)
-        die("malloc", strerror(errno));
-    memcpy(l->text, text, n);
-    if (text[n - 1] != '\n')
-        l->text[n++] = '\n';
-    l->n = n;
-    l->next = NULL;
-    pthread_mutex_lock(&lock);
-    *last = l;
-    last = &l->next;
-    unsent++;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+    for (size_t i = 0; i < n; i++)
+        memset(s + i, '?', steers((unsigned char *)s + i));
 }
 
-/* Waits for the receive thread as long as lines go out, and a little longer:
- * some servers never end a connection. Then ends the process, and not by
- * exit(3), which may wait for a stdout that is stuck. Called with the lock. */
-static void leave(void)
+/* Shows some of the piece: at most PIPE_BUF bytes, for which a pipe has room
+ * when poll() says that it has room. */
+static void show(void)
 {
-    size_t before;
-
-    do {
-        before = unsent;
-        wait_for(&over, PATIENCE);
-    } while (unsent < before);
-    if (prompting && printf("\r\033[K") > 0)
-        fflush(stdout);
-    if (unsent > 0)
-        fprintf(stderr, "client: %zu line%s not sent\n", unsent,
-                unsent == 1 ? " was" : "s were");
-    _exit(!quit && (unsent > 0 || !met));
-}
-
-/* The thread that reads what is typed. */
-static void *type_loop(void *arg)
-{
-    char *text = NULL;
-    size_t size = 0;
+    size_t left = piece_len - shown;
     ssize_t n;
 
-    (void)arg;
-    for (;;) {
-        if (prompting)
-            show(stdout, "", 0);
-        n = getline(&text, &size, stdin);
-        if (n < 0 || is_quit(text, n))
-            break;
-        keep(text, n);
-    }
-    free(text);
-    pthread_mutex_lock(&lock);
-    ended = 1;
-    quit = n > 0;
-    pthread_cond_broadcast(&changed);
-    if (quit)
-        leave(); /* Main may be stuck in send(), or wait in vain. */
-    pthread_mutex_unlock(&lock);
-    return NULL;
+    if (shown == 0)
+        dprintf(STDOUT_FILENO, "%s", erase);
+    n = write(STDOUT_FILENO, piece + shown, left < PIPE_BUF ? left : PIPE_BUF);
+    if (n < 0)
+        die("stdout", strerror(errno));
+    shown += n;
+    if (shown == piece_len)
+        dprintf(STDOUT_FILENO, "%s", prompt);
 }
 
-/* Called with the lock, and gives it up while in send(): that may last until
- * we have received what the server sends. A line that fails is kept for the
- * next connection: some of it may arrive twice. And one that send() took may
- * be lost with the connection: TCP does not tell what has arrived. */
-static void send_first(void)
+static void say(const char *what, int pause)
 {
-    struct line *l = lines;
-    int to = fd, failed;
-
-    sending = 1;
-    pthread_mutex_unlock(&lock);
-    failed = send_all(to, l->text, l->n) < 0;
-    pthread_mutex_lock(&lock);
-    sending = 0;
-    if (failed) {
-        shutdown(to, SHUT_RDWR); /* so that the receive thread sees it */
-        fd = -1;
-    } else {
-        lines = l->next;
-        if (lines == NULL)
-            last = &lines;
-        unsent--;
-        free(l);
-    }
-    pthread_cond_broadcast(&changed);
+    dprintf(STDOUT_FILENO, "%s", erase);
+    fprintf(stderr, "client: %s: %s", where, what);
+    fprintf(stderr, pause > 0 ? "; trying again in %d s\n" : "\n", pause);
+    dprintf(STDOUT_FILENO, "%s", prompt);
 }
 
-/* Sends what is typed, then says that no more will come, and leaves once the
- * server has said so, too: who closes earlier may reset the connection. */
-static void send_loop(void)
+/* The status tells a script whether all went out, the hello included. */
+static void finish(void)
 {
-    pthread_mutex_lock(&lock);
-    for (;;) {
-        while (!over && (fd < 0 || (lines == NULL && !ended)))
-            pthread_cond_wait(&changed, &lock);
-        if (over || lines == NULL)
-            break;
-        send_first();
-    }
-    if (!over)
-        shutdown(fd, SHUT_WR);
-    leave();
+    if (whole > HELLO)
+        say("not all lines were sent", 0);
+    dprintf(STDOUT_FILENO, "%s", erase);
+    exit(!quit && sent < whole);
 }
 
-static void say_connected(const struct addrinfo *a)
+/* The connection has ended, or none came about. The next address is tried at
+ * once. After the last one we rest, or turn() ends us if input has ended. */
+static void lose(const char *why)
 {
-    char ip[NAME_SIZE] = "", port[NAME_SIZE] = "", line[STATUS_SIZE];
-
-    getnameinfo(a->ai_addr, a->ai_addrlen, ip, sizeof ip, port, sizeof port,
-                NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(line, sizeof line,
-             strchr(ip, ':') != NULL ? "client: connected to [%s]:%s\n"
-                                     : "client: connected to %s:%s\n",
-             ip, port);
-    show(stderr, line, strlen(line));
-}
-
-/* Tries each address; returns a socket, or -1 and the errno of the first one,
- * which is the one that the system likes best. */
-static int dial(void)
-{
-    int err = 0;
-
-    for (struct addrinfo *a = addrs; a != NULL; a = a->ai_next) {
-        int s = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-
-        if (s >= 0 && connect(s, a->ai_addr, a->ai_addrlen) == 0) {
-            say_connected(a);
-            return s;
-        }
-        if (err == 0)
-            err = errno;
-        if (s >= 0)
-            close(s);
-    }
-    errno = err;
-    return -1;
-}
-
-/* Shows what comes until the end, and returns 0, or -1 and errno. Only a
- * server that was heard is dialled soon again: one that takes us and drops us
- * is left alone for longer each time. */
-static ssize_t receive(int s)
-{
-    char piece[PIECE_SIZE];
-    ssize_t n;
-
-    for (;;) {
-        n = recv(s, piece, sizeof piece, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n;
-        if (terminal)
-            disarm(piece, n);
-        show(stdout, piece, n);
-        delay = 1;
-    }
-}
-
-/* Lets main send to s; or, if s is -1, has main out of send() when this
- * returns: what it sent to may be closed then, and its number used again. */
-static void lend(int s)
-{
-    pthread_mutex_lock(&lock);
-    fd = s;
-    met = met || s >= 0;
-    pthread_cond_broadcast(&changed);
-    while (s < 0 && sending)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
-/* One connection from beginning to end; returns why it ended. */
-static const char *visit(void)
-{
-    const char *why = "the server closed the connection";
-    int s = dial();
-
-    if (s < 0)
-        return strerror(errno);
-    send_all(s, "say hello\n", 10); /* if this fails recv() tells */
-    lend(s);
-    if (receive(s) < 0)
-        why = strerror(errno);
-    shutdown(s, SHUT_RDWR); /* wakes main if it is in send() */
-    lend(-1);
-    close(s);
-    return why;
-}
-
-/* Says why we are not connected and rests; returns whether to try again. When
- * input has ended there is nobody left to try for; but if it ends while we
- * rest, what was typed gets one last attempt, at once. */
-static int try_again(const char *why)
-{
-    char line[STATUS_SIZE];
-    int again;
-
-    pthread_mutex_lock(&lock);
-    again = !ended;
-    snprintf(line, sizeof line,
-             again ? "client: %s: %s; trying again in %d s\n"
-                   : "client: %s: %s\n",
-             where, why, delay);
-    if (again || unsent > 0 || !met)
-        show(stderr, line, strlen(line));
-    wait_for(&ended, delay);
-    again = again && (!ended || unsent > 0);
-    over = !again;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+    if (ended && sent == whole)
+        finish();
+    close(fd); /* -1, if socket() has failed: no harm */
+    fd = -1;
+    addr = sent > 0 ? NULL : addr->ai_next;
+    sent = 0;
+    deadline = now();
+    if (addr != NULL)
+        return;
+    addr = addrs;
+    say(why, ended ? 0 : delay);
+    deadline += 1000 * delay;
     delay = 2 * delay > DELAY_MAX ? DELAY_MAX : 2 * delay;
-    return again;
 }
 
-/* The thread that receives. */
-static void *receive_loop(void *arg)
+/* Begins to connect, and does not wait: if it fails later, recv() says so. */
+static void dial(void)
 {
-    (void)arg;
-    while (try_again(visit()))
-        ;
-    return NULL;
+    deadline = now() + PATIENCE;
+    fd = socket(addr->ai_family, addr->ai_socktype, addr->ai_protocol);
+    if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0
+        || (connect(fd, addr->ai_addr, addr->ai_addrlen) < 0
+            && errno != EINPROGRESS))
+        lose(strerror(errno));
 }
 
-static void spawn(void *(*start)(void *))
+/* Takes a piece. If the server said anything, the delay starts over. */
+static void hear(void)
 {
-    pthread_t thread;
-    int err = pthread_create(&thread, NULL, start, NULL);
+    ssize_t n = recv(fd, piece, sizeof piece - 1, 0);
 
-    if (err != 0)
-        die("pthread_create", strerror(err));
-    pthread_detach(thread);
+    if (n == 0)
+        lose("the server closed the connection");
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        lose(strerror(errno));
+    if (n <= 0)
+        return;
+    if (piece[n - 1] != '\n')
+        piece[n++] = '\n';
+    if (isatty(STDOUT_FILENO))
+        disarm(piece, n);
+    piece_len = n;
+    shown = 0;
+    delay = 1;
 }
 
-/* strtol(3), because getaddrinfo(3) takes 99999 and http. */
-static int is_port(const char *s)
+/* Sends a line, or as much of it as the socket takes. If it loses the server
+ * meanwhile, the whole line goes out again: some of it may arrive twice. A line
+ * that is sent may be lost, too: TCP does not tell what has arrived. */
+static void deliver(void)
 {
-    if (*s == '\0' || s[strspn(s, "0123456789")] != '\0')
-        return 0;
-    return strtol(s, NULL, 10) > 0 && strtol(s, NULL, 10) <= 65535;
+    size_t stop = sent + 1;
+    ssize_t n;
+
+    while (stop < whole && out[stop - 1] != '\n')
+        stop++;
+    n = send(fd, out + sent, stop - sent, 0);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        lose(strerror(errno));
+    if (n < 0)
+        return;
+    if (sent == 0)
+        say("connected", 0);
+    deadline = now() + PATIENCE;
+    sent += n;
+    if (sent < stop)
+        return;
+    memmove(out + HELLO, out + stop, len - stop);
+    len -= stop - HELLO;
+    whole -= stop - HELLO;
+    sent = HELLO;
 }
 
-/* Finds the addresses of host:port, or dies and says why. */
+/* Takes what was typed. When there is no more, the server gets some time to
+ * hear all of it and to let us go; if there is no server, we go now. */
+static void type(void)
+{
+    ssize_t n = read(STDIN_FILENO, out + len, sizeof out - len);
+    char *end;
+
+    ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (n > 0)
+        len += n;
+    else if (ended && len > whole)
+        out[len++] = '\n'; /* The last line had none. */
+    while (!quit && (end = memchr(out + whole, '\n', len - whole)) != NULL) {
+        quit = is_quit(out + whole);
+        if (!quit)
+            whole = end + 1 - out;
+    }
+    if (whole == HELLO && len == sizeof out)
+        whole = len;
+    ended = ended || quit;
+    if (ended)
+        deadline = now() + PATIENCE;
+    else
+        dprintf(STDOUT_FILENO, "%s", prompt);
+}
+
+/* Waits until there is something to do, and does it. We read from the keyboard
+ * while there is room, from the server while nothing waits to be shown. */
+static void turn(void)
+{
+    enum { KEYBOARD, SCREEN, IN, OUT, FDS };
+    struct pollfd fds[FDS] = {
+        {ended || len == sizeof out ? -1 : STDIN_FILENO, POLLIN, 0},
+        {shown < piece_len ? STDOUT_FILENO : -1, POLLOUT, 0},
+        {shown < piece_len ? -1 : fd, POLLIN, 0},
+        {sent < whole ? fd : -1, POLLOUT, 0},
+    };
+    int all_said = ended && sent == whole;
+    int leaving = quit || all_said;
+    long long left = deadline - now();
+
+    if (fd < 0 && left <= 0) {
+        dial();
+        return;
+    }
+    if ((fd < 0 && ended) || (leaving && left <= 0))
+        finish();
+    if (all_said)
+        shutdown(fd, SHUT_WR);
+    poll(fds, FDS, fd < 0 || leaving ? (int)left : -1);
+    if (fds[KEYBOARD].revents != 0)
+        type();
+    if (fds[SCREEN].revents != 0)
+        show();
+    if (fds[IN].revents != 0)
+        hear();
+    if (fds[OUT].revents != 0 && fd >= 0)
+        deliver();
+}
+
+/* With strtol(3), because getaddrinfo(3) takes the ports 99999 and http. */
 static void look_up(const char *host, const char *port)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    long n = strtol(port, NULL, 10);
     int err;
 
     snprintf(where, sizeof where, "%s:%s", host, port);
-    if (!is_port(port))
+    if (port[strspn(port, "0123456789")] != '\0' || n < 1 || n > 65535)
         die(where, "a port is a number from 1 to 65535");
     err = getaddrinfo(host, port, &hints, &addrs);
     if (err != 0)
         die(where, gai_strerror(err));
+    addr = addrs;
 }
 
 int main(int argc, char *argv[])
@@ -403,17 +287,13 @@ int main(int argc, char *argv[])
         fprintf(help ? stdout : stderr,
                 "usage: client [PORT] | client HOST PORT"
                 "  (localhost and 9999 when left out)\n");
-        if (help)
-            printf("Each line you type is sent; quit or Ctrl-D leaves.\n"
-                   "What arrives hides the line being typed: Ctrl-R shows"
-                   " it again.\n");
         return help ? 0 : 2;
     }
     signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
     look_up(host, port);
-    terminal = isatty(STDOUT_FILENO);
-    prompting = terminal && isatty(STDIN_FILENO);
-    spawn(type_loop);
-    spawn(receive_loop);
-    send_loop();
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        prompt = erase = "";
+    dprintf(STDOUT_FILENO, "%s", prompt);
+    for (;;)
+        turn();
 }

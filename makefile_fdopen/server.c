@@ -103,7 +103,7 @@ static struct client *accept_client(void)
     if (c == NULL)
         die("malloc", strerror(errno));
     c->fd = accept(listener, (struct sockaddr *)&addr, &len);
-    if (c->fd < 0) /* Still wrong: who gives up in the queue may end us. */
+    if (c->fd < 0) /* Still wrong: a client that gives up may end us. */
         die("accept", strerror(errno));
     name_of(&addr, c->name);
     return c;

@@ -135,7 +135,7 @@ static pthread_t start(const char *host, const char *port)
 
     class.allow_reuse_address = 1;
     class.request_queue_size = SOMAXCONN;
-    class.daemon_threads = 1; /* quit does not wait for those who idle */
+    class.daemon_threads = 1; /* quit does not wait for idle clients */
     if (why != NULL)
         die(host, port, why);
     if (server_init(&server, &class, &address, &echo) < 0)

@@ -39,8 +39,8 @@ static const char *path_of(const struct address *a)
     return ((const struct sockaddr_un *)&a->addr)->sun_path;
 }
 
-/* An address is zeroed before it is filled, so a path ends with a NUL; who has
- * not bound a Unix socket has none. */
+/* An address is zeroed before it is filled, so a path ends with a NUL; a Unix
+ * socket that is not bound has none. */
 static void name_address(struct address *a)
 {
     char host[64] = "?", port[8] = "?";
@@ -92,7 +92,75 @@ const char *unix_address(struct address *a, const char *path)
     return NULL;
 }
 
-/* --- the loop --- */
+/* --- opening and closing --- */
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_all(struct server *s)
+{
+    close_fd(&s->fd);
+    close_fd(&s->wake[0]);
+    close_fd(&s->wake[1]);
+}
+
+static void set_flags(int fd, int status)
+{
+    fcntl(fd, F_SETFL, status);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* The lock is never destroyed: a daemon thread may still take it. */
+static void clear(struct server *s)
+{
+    memset(s, 0, sizeof *s);
+    atomic_init(&s->active, 0);
+    s->fd = s->wake[0] = s->wake[1] = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+}
+
+static int open_server(struct server *s)
+{
+    s->fd = socket(s->class.address_family, s->class.socket_type, 0);
+    if (s->fd < 0 || pipe(s->wake) < 0)
+        return -1;
+    set_flags(s->fd, 0);
+    set_flags(s->wake[0], O_NONBLOCK);
+    set_flags(s->wake[1], O_NONBLOCK);
+    if (s->class.server_bind(s) < 0)
+        return -1;
+    return s->class.server_activate(s);
+}
+
+int server_init(struct server *s, const struct server_class *class,
+                const struct address *a, const struct handler_class *h)
+{
+    int err;
+
+    clear(s);
+    s->class = *class;
+    s->server_address = *a;
+    s->handler = h;
+    signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
+    if (open_server(s) == 0)
+        return 0;
+    err = errno;
+    s->class.server_close(s);
+    errno = err;
+    return -1;
+}
+
+void server_close(struct server *s)
+{
+    s->class.server_close(s);
+}
+
+/* --- BaseServer: the loop --- */
 
 static long long now_ms(void)
 {
@@ -114,7 +182,7 @@ static int await(struct server *s, int fd, int ms)
     return (fds[0].revents ? WOKEN : 0) | (fds[1].revents ? READY : 0);
 }
 
-/* One who came and went is no error. When descriptors or memory run out we
+/* One that came and went is no error. When descriptors or memory run out we
  * rest, or we would spin: the newcomer waits in the queue. */
 static void get_failed(struct server *s)
 {
@@ -227,7 +295,7 @@ int handle_request(struct server *s)
     return n;
 }
 
-/* --- a request, from its handler's birth to its end --- */
+/* --- BaseServer: a request, from its handler's birth to its end --- */
 
 /* finish runs although handle failed; the first error is the one that counts,
  * so errno is kept. */
@@ -291,13 +359,6 @@ static int base_verify_request(struct server *s, struct request *r)
     return 1;
 }
 
-static void tcp_close_request(struct server *s, struct request *r)
-{
-    (void)s;
-    close(r->fd);
-    free(r);
-}
-
 static void base_handle_error(struct server *s, struct request *r)
 {
     const char *who = r != NULL ? r->client_address.name : "accept";
@@ -317,11 +378,55 @@ static void do_nothing(struct server *s)
     (void)s;
 }
 
-/* --- opening and closing a server --- */
+static struct server_class base_server(void)
+{
+    struct server_class class = {
+        .timeout = -1,
+        .verify_request = base_verify_request,
+        .process_request = base_process_request,
+        .finish_request = base_finish_request,
+        .handle_error = base_handle_error,
+        .handle_timeout = do_nothing,
+        .service_actions = do_nothing,
+    };
+
+    return class;
+}
+
+/* --- what TCPServer and UDPServer share --- */
+
+static struct request *new_request(struct server *s, size_t packet_size)
+{
+    struct request *r = calloc(1, sizeof *r + packet_size + 1);
+
+    if (r == NULL)
+        return NULL;
+    r->server = s;
+    r->fd = -1;
+    r->client_address.len = sizeof r->client_address.addr;
+    return r;
+}
+
+/* Returns r, or if its making failed (n is -1) NULL, and errno is kept. */
+static struct request *made(struct request *r, ssize_t n)
+{
+    int err = errno;
+
+    if (n < 0) {
+        close_fd(&r->fd);
+        free(r);
+        errno = err;
+        return NULL;
+    }
+    name_address(&r->client_address);
+    return r;
+}
+
+/* --- TCPServer --- */
 
 /* A socket file stays when its server is killed. Whether a server lives behind
  * it a datagram socket can ask unnoticed: even if that is a stream server, the
- * answer is "refused" only from the dead. A corner cut: of two who find the
+ * answer is "refused" only from the dead. A corner cut: of two that find the
  * same dead file, one may remove the other's new one. */
 static int remove_dead_socket(struct server *s)
 {
@@ -380,20 +485,6 @@ static void remove_our_path(struct server *s)
     s->ino = 0;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static void close_all(struct server *s)
-{
-    close_fd(&s->fd);
-    close_fd(&s->wake[0]);
-    close_fd(&s->wake[1]);
-}
-
 static void tcp_server_close(struct server *s)
 {
     remove_our_path(s);
@@ -402,87 +493,6 @@ static void tcp_server_close(struct server *s)
     s->is_shut_down = 1;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-}
-
-static void set_flags(int fd, int status)
-{
-    fcntl(fd, F_SETFL, status);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-/* The lock is never destroyed: a daemon thread may still take it. */
-static void clear(struct server *s)
-{
-    memset(s, 0, sizeof *s);
-    atomic_init(&s->active, 0);
-    s->fd = s->wake[0] = s->wake[1] = -1;
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
-}
-
-static int open_server(struct server *s)
-{
-    s->fd = socket(s->class.address_family, s->class.socket_type, 0);
-    if (s->fd < 0 || pipe(s->wake) < 0)
-        return -1;
-    set_flags(s->fd, 0);
-    set_flags(s->wake[0], O_NONBLOCK);
-    set_flags(s->wake[1], O_NONBLOCK);
-    if (s->class.server_bind(s) < 0)
-        return -1;
-    return s->class.server_activate(s);
-}
-
-int server_init(struct server *s, const struct server_class *class,
-                const struct address *a, const struct handler_class *h)
-{
-    int err;
-
-    clear(s);
-    s->class = *class;
-    s->server_address = *a;
-    s->handler = h;
-    signal(SIGPIPE, SIG_IGN); /* so that send() fails with EPIPE instead */
-    if (open_server(s) == 0)
-        return 0;
-    err = errno;
-    s->class.server_close(s);
-    errno = err;
-    return -1;
-}
-
-void server_close(struct server *s)
-{
-    s->class.server_close(s);
-}
-
-/* --- requests --- */
-
-static struct request *new_request(struct server *s, size_t packet_size)
-{
-    struct request *r = calloc(1, sizeof *r + packet_size + 1);
-
-    if (r == NULL)
-        return NULL;
-    r->server = s;
-    r->fd = -1;
-    r->client_address.len = sizeof r->client_address.addr;
-    return r;
-}
-
-/* Returns r, or if its making failed (n is -1) NULL, and errno is kept. */
-static struct request *made(struct request *r, ssize_t n)
-{
-    int err = errno;
-
-    if (n < 0) {
-        close_fd(&r->fd);
-        free(r);
-        errno = err;
-        return NULL;
-    }
-    name_address(&r->client_address);
-    return r;
 }
 
 /* The listener does not block: between poll() and accept() the client may have
@@ -513,6 +523,31 @@ static void tcp_shutdown_request(struct server *s, struct request *r)
     shutdown(r->fd, SHUT_WR);
     s->class.close_request(s, r);
 }
+
+static void tcp_close_request(struct server *s, struct request *r)
+{
+    (void)s;
+    close(r->fd);
+    free(r);
+}
+
+struct server_class tcp_server(void)
+{
+    struct server_class class = base_server();
+
+    class.address_family = AF_INET;
+    class.socket_type = SOCK_STREAM;
+    class.request_queue_size = 5;
+    class.server_bind = tcp_server_bind;
+    class.server_activate = tcp_server_activate;
+    class.server_close = tcp_server_close;
+    class.get_request = tcp_get_request;
+    class.shutdown_request = tcp_shutdown_request;
+    class.close_request = tcp_close_request;
+    return class;
+}
+
+/* --- UDPServer --- */
 
 /* There is nothing to listen for. The socket may block: an answer must wait
  * until there is room for it. */
@@ -558,7 +593,78 @@ static void udp_shutdown_request(struct server *s, struct request *r)
     s->class.close_request(s, r);
 }
 
-/* --- threading --- */
+struct server_class udp_server(void)
+{
+    struct server_class class = tcp_server();
+
+    class.socket_type = SOCK_DGRAM;
+    class.max_packet_size = 8192;
+    class.server_activate = udp_server_activate;
+    class.get_request = udp_get_request;
+    class.shutdown_request = udp_shutdown_request;
+    return class;
+}
+
+/* --- UnixStreamServer, UnixDatagramServer --- */
+
+struct server_class unix_stream_server(void)
+{
+    struct server_class class = tcp_server();
+
+    class.address_family = AF_UNIX;
+    return class;
+}
+
+struct server_class unix_datagram_server(void)
+{
+    struct server_class class = udp_server();
+
+    class.address_family = AF_UNIX;
+    return class;
+}
+
+/* --- what both mixins share --- */
+
+/* Reaps the children that have ended, or with flags 0 waits for all of them.
+ * One by one: waitpid(-1) would take those of the program as well. */
+static void reap(struct server *s, int flags)
+{
+    int i = 0;
+
+    while (s->children != NULL && i < s->active) {
+        pid_t pid = waitpid(s->children[i], NULL, flags);
+
+        if (pid == 0)
+            i++;
+        else if (pid > 0 || errno != EINTR)
+            s->children[i] = s->children[--s->active];
+    }
+    if (s->active == 0) {
+        free(s->children);
+        s->children = NULL;
+    }
+}
+
+void server_wait(struct server *s)
+{
+    reap(s, 0);
+    pthread_mutex_lock(&s->lock);
+    while (s->active > 0)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What both mixins add to the server_close that they extend. */
+static void mixin_server_close(struct server *s)
+{
+    s->class.super_close(s);
+    if (s->class.block_on_close && !s->class.daemon_threads)
+        server_wait(s);
+    else
+        reap(s, WNOHANG);
+}
+
+/* --- ThreadingMixIn --- */
 
 static void *request_thread(void *arg)
 {
@@ -589,27 +695,16 @@ static int threading_process_request(struct server *s, struct request *r)
     return 0;
 }
 
-/* --- forking --- */
-
-/* Reaps the children that have ended, or with flags 0 waits for all of them.
- * One by one: waitpid(-1) would take those of the program as well. */
-static void reap(struct server *s, int flags)
+struct server_class threading(struct server_class class)
 {
-    int i = 0;
-
-    while (s->children != NULL && i < s->active) {
-        pid_t pid = waitpid(s->children[i], NULL, flags);
-
-        if (pid == 0)
-            i++;
-        else if (pid > 0 || errno != EINTR)
-            s->children[i] = s->children[--s->active];
-    }
-    if (s->active == 0) {
-        free(s->children);
-        s->children = NULL;
-    }
+    class.block_on_close = 1;
+    class.process_request = threading_process_request;
+    class.super_close = class.server_close;
+    class.server_close = mixin_server_close;
+    return class;
 }
+
+/* --- ForkingMixIn --- */
 
 /* Waits, when there are max_children, for one of them to end, or for
  * server_shutdown. A corner cut: it looks at them every TICK ms, since nothing
@@ -657,95 +752,6 @@ static int forking_process_request(struct server *s, struct request *r)
     return 0;
 }
 
-void server_wait(struct server *s)
-{
-    reap(s, 0);
-    pthread_mutex_lock(&s->lock);
-    while (s->active > 0)
-        pthread_cond_wait(&s->changed, &s->lock);
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* What both mixins add to the server_close that they extend. */
-static void mixin_server_close(struct server *s)
-{
-    s->class.super_close(s);
-    if (s->class.block_on_close && !s->class.daemon_threads)
-        server_wait(s);
-    else
-        reap(s, WNOHANG);
-}
-
-/* --- the classes, each by what is new in it --- */
-
-static struct server_class base_server(void)
-{
-    struct server_class class = {
-        .timeout = -1,
-        .verify_request = base_verify_request,
-        .process_request = base_process_request,
-        .finish_request = base_finish_request,
-        .handle_error = base_handle_error,
-        .handle_timeout = do_nothing,
-        .service_actions = do_nothing,
-    };
-
-    return class;
-}
-
-struct server_class tcp_server(void)
-{
-    struct server_class class = base_server();
-
-    class.address_family = AF_INET;
-    class.socket_type = SOCK_STREAM;
-    class.request_queue_size = 5;
-    class.server_bind = tcp_server_bind;
-    class.server_activate = tcp_server_activate;
-    class.server_close = tcp_server_close;
-    class.get_request = tcp_get_request;
-    class.shutdown_request = tcp_shutdown_request;
-    class.close_request = tcp_close_request;
-    return class;
-}
-
-struct server_class udp_server(void)
-{
-    struct server_class class = tcp_server();
-
-    class.socket_type = SOCK_DGRAM;
-    class.max_packet_size = 8192;
-    class.server_activate = udp_server_activate;
-    class.get_request = udp_get_request;
-    class.shutdown_request = udp_shutdown_request;
-    return class;
-}
-
-struct server_class unix_stream_server(void)
-{
-    struct server_class class = tcp_server();
-
-    class.address_family = AF_UNIX;
-    return class;
-}
-
-struct server_class unix_datagram_server(void)
-{
-    struct server_class class = udp_server();
-
-    class.address_family = AF_UNIX;
-    return class;
-}
-
-struct server_class threading(struct server_class class)
-{
-    class.block_on_close = 1;
-    class.process_request = threading_process_request;
-    class.super_close = class.server_close;
-    class.server_close = mixin_server_close;
-    return class;
-}
-
 struct server_class forking(struct server_class class)
 {
     class.timeout = 300 * 1000;
@@ -759,7 +765,7 @@ struct server_class forking(struct server_class class)
     return class;
 }
 
-/* --- for handlers --- */
+/* --- StreamRequestHandler, DatagramRequestHandler --- */
 
 int request_send(struct request *r, const void *buf, size_t n)
 {

@@ -9,6 +9,17 @@
  *     serve_forever(&server, 500);
  *     server_close(&server);
  *
+ *     base_server            the loop, and what it does with a request
+ *       tcp_server           streams
+ *         unix_stream_server
+ *         udp_server         datagrams
+ *           unix_datagram_server
+ *     threading(class), forking(class)   the same, each request in a thread
+ *                                        or a process of its own
+ *
+ * socketserver.c goes down this tree: each constructor stands behind the
+ * functions that are new in its class. base_server is not for programs.
+ *
  * The names are those of Python's socketserver. Times are milliseconds, and -1
  * is for ever. An int that reports success is 0, or -1 with errno set.
  *

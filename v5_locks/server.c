@@ -1,4 +1,4 @@
-/* v5_locks: a lock guards the list, and who leaves is taken off it. */
+/* v5_locks: a lock guards the list; a client that leaves is taken off it. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,6 +23,10 @@ enum {
     WHERE_SIZE = 300 /* "HOST:PORT" as typed, cut when longer */
 };
 
+/* Owned by one thread: the client's own, or the accept thread until that one
+ * runs. Only the owner frees it, in leave(), off the list first. The others
+ * come to it through room, with the lock held: so what is on the list stays
+ * open for as long as they hold it. */
 struct client {
     int fd;
     char name[NAME_SIZE];
@@ -173,7 +177,7 @@ static void *serve(void *arg)
             break;
         broadcast(out, answer(out, c, msg, n));
     }
-    if (n < 0) /* Still wrong: one who crashes is never taken off the list. */
+    if (n < 0) /* Still wrong: a client that crashes stays on the list. */
         log_event(c->name, "left: ", strerror(errno));
     else
         leave(c);

@@ -26,6 +26,10 @@ enum {
     WHERE_SIZE = 300 /* "HOST:PORT" as typed, cut when longer */
 };
 
+/* Owned by one thread: the client's own, or the accept thread until that one
+ * runs. Only the owner frees it, in leave(), off the list first. The others
+ * come to it through room, with the lock held: so what is on the list stays
+ * open for as long as they hold it. */
 struct client {
     int fd;
     char name[NAME_SIZE];
@@ -219,7 +223,7 @@ static void await(int fd, int ms)
     poll(fds, 2, ms);
 }
 
-/* Returns the next client, or NULL if there is none. One who came and went
+/* Returns the next client, or NULL if there is none. One that came and went
  * is no error; when descriptors or memory run out we rest for a second: the
  * newcomer waits in the queue, and the room goes on. */
 static struct client *accept_client(void)
