@@ -60,7 +60,7 @@ static void *try_calloc(size_t n, size_t size)
 #undef calloc
 
 enum {
-    DEADLINE = 20, /* seconds */
+    DEADLINE = 40, /* seconds */
     INTERVAL = 10  /* ms, of the loops */
 };
 
@@ -1494,10 +1494,10 @@ static const struct {
     {"signals do not shorten the timeout", a_timeout_despite_signals},
     {"a signal wakes service_actions", a_signal_wakes_service_actions},
     {"signals do not shorten what is written", interrupted_writes},
-    {"verify_request turns one away", one_is_turned_away},
+    {"verify_request can turn a request away", one_is_turned_away},
     {"an error goes to handle_error, after finish", an_error_is_handled},
     {"a failing handler costs one request", an_error_costs_one_request},
-    {"a setup that fails is the end of its request", a_setup_fails},
+    {"a setup that fails ends its request", a_setup_fails},
     {"a handler has its own state, all zeros", a_handler_has_its_own_state},
     {"a client that is gone again is not waited for", nobody_is_waited_for},
     {"service_actions runs every poll interval", service_actions_run},
@@ -1506,14 +1506,14 @@ static const struct {
     {"threads that have ended are not kept", threads_are_not_kept},
     {"children are reaped, but not the program's own", children_are_reaped},
     {"a timeout reaps children, too", a_timeout_reaps},
-    {"there are max_children at most", no_more_than_max_children},
+    {"there are at most max_children children", no_more_than_max_children},
     {"shutdown ends the loop at max_children, too",
      shutdown_while_children_are_many},
     {"a thread shares memory, a child does not", a_child_has_a_copy},
     {"a thread or child that cannot be made costs one request",
      what_cannot_be_made},
     {"out of memory, a newcomer waits", no_memory_for_one},
-    {"a descriptor too few costs one request", a_descriptor_too_few},
+    {"one descriptor too few costs one request", a_descriptor_too_few},
     {"out of descriptors, newcomers wait", out_of_descriptors},
     {"a server that cannot be made leaves nothing open",
      a_failed_server_leaves_nothing},
@@ -1522,10 +1522,10 @@ static const struct {
     {"a live server keeps its path", a_live_path},
     {"a path that is no socket is kept", a_path_that_is_no_socket},
     {"a path that another has now is kept", a_path_that_was_taken},
-    {"a datagram larger than the buffer is told", a_large_datagram},
+    {"a datagram larger than the buffer is reported", a_large_datagram},
     {"a packet is read as a file, to its end", a_packet_is_a_file},
     {"a packet without a sender costs one request", nobody_to_answer},
-    {"words that are no address are refused", words_that_are_no_address},
+    {"words that are not an address are refused", words_that_are_no_address},
 };
 
 int main(int argc, char *argv[])
