@@ -1,0 +1,2 @@
+/* includes_above: finds a solution some folders above itself. */
+#include "../../../v1_echo/server.c"

@@ -1,0 +1,2 @@
+/* includes_itself: see includes_itself.c. */
+#include "includes_itself.h"

@@ -1,0 +1,3 @@
+/* includes_ours: is our own server, which it names by its whole path. */
+#include "targets.h"
+#include OURS
