@@ -3,7 +3,7 @@
 
 load language.bash
 
-@test "a line comes back with ### behind it" {
+@test "a line comes back followed by ###" {
     the server starts
     alice joins
     alice says 'hello\n'
@@ -39,7 +39,7 @@ load language.bash
     alice joins
     alice says 0123456789abcdef 65536 times
     alice says '\n'
-    alice hears exactly 0123456789abcdef 65536 times
+    alice hears first 0123456789abcdef 65536 times
     alice hears '\n'
 }
 

@@ -20,6 +20,6 @@ peers() {
     peers python
 }
 
-@test "the client visits a Python socketserver" {
+@test "the client talks to a Python socketserver" {
     peers client "$KIT_BUILD/plain/client"
 }

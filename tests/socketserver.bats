@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# socketserver: the framework by its promises (tests/framework.c has the same
-# titles), and the three programs that stand on it.
+# socketserver: the framework by its promises (tests/framework/framework.c has
+# the same titles), and the three programs that stand on it.
 
 load language.bash
 
@@ -16,7 +16,7 @@ teardown() {
 holds() {
     local how
     plays asan
-    how=$(cat "$KIT_BUILD/tsan.probe" 2>/dev/null || echo no)
+    how=$(cat "$KIT_TOOLS/tsan.probe" 2>/dev/null || echo no)
     case $how in
         yes) plays tsan ;;
         no-randomize) plays tsan setarch "$(uname -m)" -R ;;
@@ -27,7 +27,7 @@ holds() {
 plays() {
     local built=$1 leaks=0
     shift
-    [ "$(cat "$KIT_BUILD/leak.probe" 2>/dev/null)" != yes ] || leaks=1
+    [ "$(cat "$KIT_TOOLS/leak.probe" 2>/dev/null)" != yes ] || leaks=1
     told "framework, with $built"
     cd "$CASE" || return
     ASAN_OPTIONS=detect_leaks=$leaks TSAN_OPTIONS=report_signal_unsafe=0 \
@@ -90,7 +90,7 @@ plays() {
     holds
 }
 
-@test "verify_request turns one away" {
+@test "verify_request can turn a request away" {
     holds
 }
 
@@ -102,7 +102,7 @@ plays() {
     holds
 }
 
-@test "a setup that fails is the end of its request" {
+@test "a setup that fails ends its request" {
     holds
 }
 
@@ -138,7 +138,7 @@ plays() {
     holds
 }
 
-@test "there are max_children at most" {
+@test "there are at most max_children children" {
     holds
 }
 
@@ -158,7 +158,7 @@ plays() {
     holds
 }
 
-@test "a descriptor too few costs one request" {
+@test "one descriptor too few costs one request" {
     holds
 }
 
@@ -190,7 +190,7 @@ plays() {
     holds
 }
 
-@test "a datagram larger than the buffer is told" {
+@test "a datagram larger than the buffer is reported" {
     holds
 }
 
@@ -202,7 +202,7 @@ plays() {
     holds
 }
 
-@test "words that are no address are refused" {
+@test "words that are not an address are refused" {
     holds
 }
 
@@ -238,7 +238,7 @@ program() {
     crowd of 200 joins
 }
 
-@test "echo lets go who says quit" {
+@test "echo lets a client that says quit go" {
     program echo
     the server starts
     alice joins
@@ -273,7 +273,7 @@ program() {
     carol hears exactly '### hi ###\n'
 }
 
-@test "quit ends echo, who idles or not" {
+@test "quit ends echo, with idle clients or without" {
     program echo
     the server starts
     alice joins
@@ -308,7 +308,7 @@ refuses() {
     fi
 }
 
-@test "an address that is none is an error that names it" {
+@test "an address that makes no sense is an error that names it" {
     for p in echo chat 'serve udp threading' 'serve tcp plain'; do
         # shellcheck disable=SC2086 # A program and its first words.
         refuses 1 99999 $p 99999
@@ -395,7 +395,7 @@ serve_ends() {
 calls() {
     told "caller says $2"
     # shellcheck disable=SC2086 # A host and a port.
-    if ! printf '%b' "$2" | "$KIT_BUILD/caller" "$1" $WHERE >"$CASE/said" \
+    if ! printf '%b' "$2" | "$KIT_TOOLS/caller" "$1" $WHERE >"$CASE/said" \
         2>&1 3>&- || [ ! -s "$CASE/said" ] || grep -qv "$3" "$CASE/said"; then
         because bytes "expected: $3" "seen:     $(<"$CASE/said")"
     fi
@@ -423,7 +423,7 @@ calls() {
     done
 }
 
-@test "a threading server counts on, a forking one begins anew" {
+@test "a threading server counts on, a forking one starts over" {
     serve_starts tcp threading
     calls tcp 'a\n' "^\[$SERVE #1\]"
     calls tcp 'b\n' "^\[$SERVE #2\]"
@@ -450,10 +450,10 @@ calls() {
     done
 }
 
-@test "serve tells of a datagram that was cut" {
+@test "serve reports a datagram that was cut" {
     serve_starts unixgram plain
     (head -c 9000 /dev/zero | tr '\0' x; echo) |
-        "$KIT_BUILD/caller" unixgram "$WHERE" >"$CASE/said" 3>&-
+        "$KIT_TOOLS/caller" unixgram "$WHERE" >"$CASE/said" 3>&-
     serve_says 'more than we take'
     [ "$(tr -dc x <"$CASE/said" | wc -c)" -eq 8192 ] ||
         because bytes "expected: 8192 bytes" "seen:     $(wc -c <"$CASE/said")"
@@ -477,7 +477,7 @@ calls() {
     done
 }
 
-@test "a forking serve leaves no zombie, though nobody comes any more" {
+@test "a forking serve leaves no zombie, even if nobody comes any more" {
     [ -d /proc/self ] || skip "nothing here (no /proc) tells of zombies"
     serve_starts tcp forking
     calls tcp 'a\n' '#1\]'
@@ -503,7 +503,7 @@ calls() {
 #                              an error goes to handle_error, after finish
 #   test_write                 signals do not shorten what is written
 #   test_shutdown_request_called_if_verify_request_false
-#                              verify_request turns one away
+#                              verify_request can turn a request away
 #   test_threads_reaped        threads that have ended are not kept
 #
 # Not asked here: test_*_not_handled (C has no exception that is not an error:
