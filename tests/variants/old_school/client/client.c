@@ -70,6 +70,7 @@ static void show(const char *text, size_t n)
         printf("\r    \r");
     for (size_t i = 0; i < n; i++) {
         unsigned char c = text[i], before = i > 0 ? text[i - 1] : 0;
+        int general = i > 1 && (unsigned char)text[i - 2] == 0xe2;
 
         if (!on_screen || c == '\n' || c == '\t')
             putchar(c);
@@ -77,6 +78,10 @@ static void show(const char *text, size_t n)
             printf("^%c", c ^ 64);
         else if (before == 0xc2 && c >= 0x80 && c < 0xa0)
             putchar('?'); /* a control character in UTF-8 */
+        else if (general && before == 0x80 && c >= 0xa8 && c < 0xaf)
+            putchar('?'); /* U+2028 to U+202E */
+        else if (general && before == 0x81 && c >= 0xa6 && c < 0xaa)
+            putchar('?'); /* U+2066 to U+2069 */
         else
             putchar(c);
     }

@@ -1,0 +1,1 @@
+#define RUNG 4

@@ -1,0 +1,1 @@
+../v9_poll/server.c

@@ -1,0 +1,1 @@
+../v6_errors/server.c

@@ -1,0 +1,1 @@
+../v6_errors/log.c
