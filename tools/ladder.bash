@@ -8,7 +8,7 @@ columns() {
 # The programs that stand on the framework have one folder together.
 folder_of() {
     case $1 in
-        chat) echo socketserver ;;
+        chat | echo | serve) echo socketserver ;;
         *) echo "$1" ;;
     esac
 }
@@ -18,16 +18,23 @@ exercises() {
     columns | grep -vx socketserver
 }
 
-# Prints the rung before; of makefile_fdopen, a variant of v1_echo, that one.
-# Nothing for the first, and for the client.
+# What is to be begun with: what a hand-out sets (its file .handout says so).
+first_exercise() {
+    [ -f .handout ] || { echo v2_threads; return; }
+    awk '$1 == "stage" { print $2 }' .handout
+}
+
+# Prints "BEFORE RUNG" for every rung that has one before it. makefile_fdopen is
+# a variant of v1_echo.
+pairs() {
+    columns | awk '
+        /^v[0-9]/ { if (last != "") print last, $0; last = $0 }
+        $0 == "makefile_fdopen" { print "v1_echo", $0 }'
+}
+
+# Prints the rung before; nothing for the first, and for the client.
 before() {
-    if [ "$1" = makefile_fdopen ]; then
-        echo v1_echo
-    else
-        columns | grep '^v[0-9]' | awk -v it="$1" '
-            $0 == it { print last }
-            { last = $0 }'
-    fi
+    pairs | awk -v it="$1" '$2 == it { print $1 }'
 }
 
 # What a rung adds, as the table of the README has it.
