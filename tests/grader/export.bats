@@ -595,7 +595,8 @@ END
 
 @test "export: others may read the files as the umask says" {
     ordinary_run
-    (umask 022 && "$EXPORT" "$FOLDER")
+    umask 022
+    "$EXPORT" "$FOLDER"
     [ -z "$(find "$FOLDER" -name 'result*.json' ! -perm 644)" ]
 }
 
@@ -618,4 +619,24 @@ END
     run -2 "$EXPORT" --frob
     run -2 "$EXPORT" "$FOLDER/none"
     [ "$output" = "export: $FOLDER/none: no such folder" ]
+}
+
+@test "export: started from another folder, it writes nothing beside itself" {
+    local kit=$BATS_TEST_TMPDIR/kit
+    ordinary_run
+    mkdir "$kit" "$BATS_TEST_TMPDIR/bin"
+    cp -R "$EXPORT" "$EXPORT.d" "$kit/"
+    rm -rf "$kit/export.d/__pycache__"
+    find "$kit" | LC_ALL=C sort >"$BATS_TEST_TMPDIR/before"
+    ln -s "$kit/export" "$BATS_TEST_TMPDIR/bin/linked"
+    cd "$FOLDER"
+    env -u PYTHONDONTWRITEBYTECODE "$kit/export" .
+    env -u PYTHONDONTWRITEBYTECODE "$BATS_TEST_TMPDIR/bin/linked" .
+    chmod -R a-w "$kit"
+    "$kit/export" .
+    chmod -R u+w "$kit"
+    find "$kit" | LC_ALL=C sort | diff "$BATS_TEST_TMPDIR/before" -
+    reads <<'END'
+same((grade['score'], room['score'], len(cases), len(rows)), (4, 4, 4, 4))
+END
 }

@@ -21,20 +21,6 @@ type_make() {
     printf '%s\n' "$output"
 }
 
-prints() {
-    printf '%s\n' "$output" | grep -qE -e "$1" || {
-        echo "not printed: $1"
-        return 1
-    }
-}
-
-prints_not() {
-    ! printf '%s\n' "$output" | grep -E -e "$1" || {
-        echo "printed: $1"
-        return 1
-    }
-}
-
 # A v1_echo whose answers begin with another word.
 make_wrong_echo() {
     mkdir -p "$dir/v1_echo"
@@ -49,8 +35,11 @@ make_wrong_echo() {
     cmp v2_threads/server.c "$dir/v3_event/server.c"
     grep -q 'after quit the next connection is not served' "$dir/v3_event/TASK.md"
     ! grep 'nc can talk to it' "$dir/v3_event/TASK.md" || false
+    ! grep 'run your own' "$dir/v3_event/TASK.md" || false
     make -s -C "$dir/v3_event"
     [ -x "$dir/v3_event/server" ]
+    grep -q "clean && make -C .*v3_event CFLAGS='-g -fsanitize=thread'" \
+        "$dir/v3_event/TASK.md"
 }
 
 @test "start prefers the student's own rung before" {
@@ -72,7 +61,7 @@ make_wrong_echo() {
     [ ! -e "$dir/v3_event/TASK.md" ]
 }
 
-@test "start of a rung that there is not names those that there are" {
+@test "start of an unknown rung names those that there are" {
     type_make start STAGE=v9_nothing DIR="$dir"
     [ "$status" -ne 0 ]
     prints 'v3_event'
@@ -84,21 +73,56 @@ make_wrong_echo() {
 
 @test "every exercise can be started, and what is begun compiles" {
     . tools/ladder.bash
+    . tests/sandbox/needs.bash
     for s in $(exercises); do
         tools/start "$s" "$dir" >/dev/null
-        make -s -C "$dir/$(folder_of "$s")"
+        missing_of "$s" >/dev/null || make -s -C "$dir/$(folder_of "$s")"
         [ -s "$dir/$(folder_of "$s")/TASK.md" ]
     done
 }
 
 # --- test ---
 
+@test "the task names the man pages of what the exercise adds" {
+    tools/start v1_echo "$dir" >/dev/null
+    tr '\n' ' ' <"$dir/v1_echo/TASK.md" | tr -s ' ' >"$BATS_TEST_TMPDIR/task"
+    grep -q 'man pages: socket(2), setsockopt(2), socket(7) (SO_REUSEADDR), bind(2), listen(2), getsockname(2), accept(2), recv(2), send(2), close(2), getaddrinfo(3), inet_ntop(3), ip(7) - ' \
+        "$BATS_TEST_TMPDIR/task"
+}
+
+@test "v1 begins with the arguments done, and without a socket" {
+    type_make start STAGE=v1_echo DIR="$dir"
+    [ "$status" -eq 0 ]
+    prints 'without its sockets'
+    run cc -std=gnu11 -Wall -Wextra -Wpedantic -Werror \
+        -o "$BATS_TEST_TMPDIR/v1" "$dir/v1_echo/server.c"
+    [ "$output" = '' ]
+    ! grep -E '(socket|bind|listen|recv|send)\([^)]' "$dir/v1_echo/server.c" ||
+        false
+    # What is asked of the log stands where it is to be written.
+    grep -q '"IP:PORT joined" first, and "IP:PORT left" last' \
+        "$dir/v1_echo/server.c"
+    grep -q 'IP:PORT joined. first and .IP:PORT left. last' "$dir/v1_echo/TASK.md"
+    run "$BATS_TEST_TMPDIR/v1" -h
+    [ "$status" -eq 0 ]
+    run "$BATS_TEST_TMPDIR/v1" 99999
+    [ "$status" -eq 1 ]
+    prints 'localhost:99999: a port is a number'
+    run "$BATS_TEST_TMPDIR/v1" 0
+    [ "$status" -eq 1 ]
+    prints 'still to be written: listen_on'
+}
+
 @test "a rung that is not started says so, and scores nothing" {
     mkdir -p "$dir"
     type_make test DIR="$dir" STAGE=v3_event TEST="$row"
     [ "$status" -ne 0 ]
     prints 'v3_event +[.]+ +0 of +1 points +not started: make start STAGE=v3_event'
+    prints "holds: nothing$"
     prints '^0 passed, 0 failed$'
+    mkdir "$dir/v2_threads" "$dir/a folder"
+    type_make test DIR="$dir" STAGE=v3_event TEST="$row"
+    prints 'holds: a folder v2_threads$'
 }
 
 @test "a rung that does not compile shows its first error, and nothing else" {
@@ -158,7 +182,7 @@ make_wrong_echo() {
     prints ' 9 of +9 points'
 }
 
-@test "points for what there is not, or that are none, are an error" {
+@test "points for an unknown behaviour, or that are no number, are an error" {
     printf 'no such row\t7\n%s\tmany\n%s\t1\tv9\n' "$row" "$row" \
         >"$BATS_TEST_TMPDIR/points"
     type_make test STAGE=v1_echo TEST="$row" POINTS="$BATS_TEST_TMPDIR/points"
@@ -170,13 +194,16 @@ make_wrong_echo() {
 
 # --- the judge ---
 
-# Plays one row in a copy of the kit whose test is spoilt by a sed script.
+# Plays one row in a copy of the kit whose test is spoilt by a sed script, and
+# the language, or the writing of records, by another.
 play_spoilt() {
-    local copy=$BATS_TEST_TMPDIR/copy
+    local copy=$BATS_TEST_TMPDIR/copy file
     mkdir "$copy"
     cp -R Makefile README.md tests tools v1_echo "$copy/"
     sed "$1" tests/v1_echo.bats >"$copy/tests/v1_echo.bats"
-    sed "$2" tests/language.bash >"$copy/tests/language.bash"
+    for file in tests/language.bash tests/verdict/record.bash; do
+        sed "$2" "$file" >"$copy/$file"
+    done
     run make -s -C "$copy" test STAGE=v1_echo TEST="$row" 3>&-
     printf '%s\n' "$output"
 }
@@ -241,7 +268,7 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     echo precious >"$BATS_TEST_TMPDIR/out/records.old"
     type_make test STAGE=v1_echo TEST="$row" RESULTS="$BATS_TEST_TMPDIR/out"
     [ "$status" -ne 0 ]
-    prints 'holds other things'
+    prints 'holds things other than records'
     rm "$BATS_TEST_TMPDIR/out/records.old"
     rmdir "$BATS_TEST_TMPDIR/out/reports"
     type_make test STAGE=v1_echo TEST="$row" RESULTS="$BATS_TEST_TMPDIR/out"
@@ -252,21 +279,6 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     [ "$status" -eq 0 ]
     [ -s "$BATS_TEST_TMPDIR/out/records.old" ]
     [ -s "$BATS_TEST_TMPDIR/out/reports/essay.txt" ]
-}
-
-@test "grades has a line a submission, and says which has no final grade" {
-    command -v python3 >/dev/null || skip "python3 is not installed"
-    out=$BATS_TEST_TMPDIR/out
-    make_wrong_echo
-    type_make test DIR="$dir" STAGE=v1_echo TEST="$row" RESULTS="$out/ann"
-    type_make test STAGE=v1_echo TEST="$row" RESULTS="$out/bob"
-    mkdir "$out/eve"
-    printf 'final\tno\n' >"$out/eve/run.tsv"
-    type_make grades RESULTS="$out"
-    [ "$status" -ne 0 ]
-    prints '^ann,0,1,yes$'
-    prints '^bob,1,1,yes$'
-    prints '^eve,,,no$'
 }
 
 @test "an empty DIR= is an error, and no grade for the kit's own programs" {
@@ -302,7 +314,7 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     prints '^  1 .*'
     prints_not '^  2 '
     type_make hint TEST='quit is acknowledged' DIR="$dir"
-    prints '^  2  NOTES.md'
+    prints '^  2  notes/'
     prints_not '^  3 '
     type_make hint TEST='quit is acknowledged' DIR="$dir"
     prints '^  3 '
@@ -317,11 +329,101 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     type_make test DIR="$dir" STAGE=v1_echo
     type_make hint DIR="$dir"
     [ "$status" -eq 0 ]
-    prints "^the answer comes back behind 'Your msg = '"
+    prints "^v1_echo: the answer starts with 'Your msg = '"
     echo 'int main(void) { retrun 0; }' >"$dir/v1_echo/server.c"
     type_make test DIR="$dir" STAGE=v1_echo
     type_make hint DIR="$dir"
     prints 'does not compile'
+}
+
+@test "hints follow the report, where it asks something else than the row" {
+    tools/start v1_echo "$dir" >/dev/null
+    row="the answer starts with 'Your msg = '"
+    sed '/"joined"/d' v1_echo/server.c >"$dir/v1_echo/server.c"
+    KIT_DEADLINE=5 type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^    > alice joins$'
+    prints '^  1  Which line of yours writes "IP:PORT joined" to stderr'
+    prints_not 'How many bytes go back'
+    type_make hint DIR="$dir"
+    prints '^  2  notes/v1_echo.md; and accept'
+    prints '^     Then, about this behaviour: notes/v1_echo.md; and recv'
+    type_make hint DIR="$dir"
+    prints '^  3  As soon as accept'
+    prints '^     Then, about this behaviour: Write .Your msg = . into'
+    # The row's own question, where the report asks that: and the line.
+    make_wrong_echo
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^    > alice hears '
+    prints '^  1  How many bytes go back'
+    prints_not 'Then, about'
+}
+
+@test "a server that does not start has three hints, and what does not compile" {
+    tools/start v1_echo "$dir" >/dev/null
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^v1_echo does not start$'
+    prints '^  1  Start it by hand, on port 0'
+    prints_not '^  2 '
+    type_make hint DIR="$dir"
+    prints '^  2  The order: getaddrinfo.*, socket.*, setsockopt.SO_REUSEADDR'
+    prints_not '^  3 '
+    type_make hint DIR="$dir"
+    prints '^  3  getaddrinfo\(host, port, &hints, &ai\)'
+    echo 'int main(void) { retrun 0; }' >"$dir/v1_echo/server.c"
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^v1_echo does not compile$'
+    prints '^  1  Only the first error counts'
+    type_make hint DIR="$dir"
+    prints '^  2  "implicit declaration"'
+    type_make hint DIR="$dir"
+    prints '^  3  Go back to what last compiled'
+}
+
+@test "a known flaw, and what is not asked of a rung, are said to be that" {
+    local flaw='a second client is served while the first stays'
+    tools/start v1_echo "$dir" >/dev/null
+    type_make hint DIR="$dir" TEST="$flaw"
+    [ "$status" -ne 0 ]
+    prints 'that is a known flaw of v1_echo: it is not graded, and has no hint here'
+    type_make hint DIR="$dir" TEST='quit is acknowledged'
+    [ "$status" -ne 0 ]
+    prints 'that is not asked of v1_echo$'
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$flaw"
+    [ "$status" -ne 0 ]
+    prints 'that is a known flaw of v1_echo: it is not graded'
+    type_make test DIR="$dir" STAGE=v1_echo TEST='quit is acknowledged'
+    [ "$status" -ne 0 ]
+    prints 'that is not asked of v1_echo$'
+    # Of two rungs that are begun, one asks for it.
+    mkdir "$dir/v2_threads"
+    type_make hint DIR="$dir" TEST="$flaw"
+    [ "$status" -eq 0 ]
+    prints '^  1 '
+}
+
+@test "a hint begins again after a pass, or when it fails in another way" {
+    tools/start v1_echo "$dir" >/dev/null
+    row="the answer starts with 'Your msg = '"
+    make_wrong_echo
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    type_make hint DIR="$dir"
+    prints '^hint 2 of 3'
+    cp v1_echo/server.c "$dir/v1_echo/"
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    make_wrong_echo
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^hint 1 of 3'
+    sed 's/^    return head + n;/    abort();/' v1_echo/server.c \
+        >"$dir/v1_echo/server.c"
+    type_make test DIR="$dir" STAGE=v1_echo TEST="$row"
+    type_make hint DIR="$dir"
+    prints '^hint 1 of 3'
 }
 
 @test "an unknown title is an error that names those that are like it" {
@@ -338,16 +440,17 @@ assert failed and all("expected: Your msg" in t["output"] for t in failed), fail
     prints 'make start'
     tools/start v1_echo "$dir" >/dev/null
     type_make status DIR="$dir"
-    prints 'v1_echo +begun, not graded yet'
+    prints 'v1_echo +begun, not graded: make test'
     prints 'v2_threads +not started: make start STAGE=v2_threads'
     cp v1_echo/server.c "$dir/v1_echo/"
     type_make test DIR="$dir" STAGE=v1_echo
     type_make status DIR="$dir"
-    prints "v1_echo +#{20} +$points of +$points points +done"
-    prints_not 'changed since'
+    prints "v1_echo +#{10} +$points of +$points +done"
+    ! printf '%s\n' "$output" | grep '#' | grep '.\{81\}' || false
+    prints_not 'changed'
     echo '/* more */' >>"$dir/v1_echo/server.c"
     type_make status DIR="$dir"
-    prints 'v1_echo .* changed since'
+    prints 'v1_echo .* changed'
 }
 
 # --- watch ---
@@ -374,7 +477,89 @@ watch_prints() {
     watch_prints 'waiting for a change' 2
     kill "$watcher"
     wait "$watcher" || true
-    grep -qF "+ the answer comes back behind 'Your msg = '" "$BATS_TEST_TMPDIR/watch"
-    grep -q 'All of it holds' "$BATS_TEST_TMPDIR/watch"
+    grep -qF "+ the answer starts with 'Your msg = '" "$BATS_TEST_TMPDIR/watch"
+    grep -q 'Every graded row passes' "$BATS_TEST_TMPDIR/watch"
     ! grep -F '+ nc can' "$BATS_TEST_TMPDIR/watch" || false
+}
+
+# play_as WAY COMMAND...: plays a v2 that is handed in as a v3, by that command,
+# and leaves the verdicts, with the class of each, in a file of that name.
+play_as() {
+    local way=$1
+    shift
+    "$@" tests/run --dir "$dir" --stage v3_event \
+        --rows '^(quit is acknow|after quit (the next|a client))' \
+        --keep "$BATS_TEST_TMPDIR/$way" \
+        >"$BATS_TEST_TMPDIR/$way.page" 2>&1 3>&- || [ "$?" -eq 1 ]
+    cut -f 1-5 "$BATS_TEST_TMPDIR/$way/verdicts" | sort >"$BATS_TEST_TMPDIR/$way.tsv"
+}
+
+through_a_pipe() { "$@" | cat; }
+to_nobody() { "$@" >/dev/null 2>&1; }
+on_a_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null; }
+
+@test "a verdict is the same in a pipe, on a terminal, unseen, with more time" {
+    mkdir -p "$dir/v3_event"
+    cp v2_threads/server.c "$dir/v3_event/"
+    play_as pipe through_a_pipe
+    grep -q 'passed' "$BATS_TEST_TMPDIR/pipe.tsv"
+    grep -q 'failed' "$BATS_TEST_TMPDIR/pipe.tsv"
+    play_as unseen to_nobody
+    play_as more_time env KIT_DEADLINE=40
+    cmp "$BATS_TEST_TMPDIR/pipe.tsv" "$BATS_TEST_TMPDIR/unseen.tsv"
+    cmp "$BATS_TEST_TMPDIR/pipe.tsv" "$BATS_TEST_TMPDIR/more_time.tsv"
+    script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
+        skip "no script(1) of Linux's here; the other three agree"
+    play_as terminal on_a_terminal
+    cmp "$BATS_TEST_TMPDIR/pipe.tsv" "$BATS_TEST_TMPDIR/terminal.tsv"
+}
+
+# --- from nothing ---
+
+@test "the framework alone is built with all that its rows ask for" {
+    local copy=$BATS_TEST_TMPDIR/copy
+    mkdir "$copy"
+    cp -R Makefile README.md tests tools client socketserver "$copy/"
+    run make -s -C "$copy" test STAGE=socketserver \
+        TEST="each program's -h prints the usage, and that is no error" 3>&-
+    printf '%s\n' "$output"
+    prints '^1 passed, 0 failed$'
+}
+
+# --- two at once ---
+
+# waits_in_line PID: 0 once it waits for a file's lock; 1 if it ends before that.
+waits_in_line() {
+    while kill -0 "$1" 2>/dev/null; do
+        ! grep -q -- "-> POSIX .* $1 " /proc/locks || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+@test "two that build in one folder take turns" {
+    [ -r /proc/locks ] || skip "this system does not show who waits for a lock"
+    local into=$BATS_TEST_TMPDIR/built slow=$BATS_TEST_TMPDIR/slow first second
+    make -s -f tests/sandbox/programs.mk >/dev/null 3>&-
+    make_wrong_echo
+    mkfifo "$slow"
+    # As long as nobody writes into that pipe, the first holds the lock.
+    mkdir "$into"
+    build/kit/confine --lock "$into/lock" cat "$slow" >"$into/heard" 3>&- &
+    first=$!
+    until grep -q "POSIX .*WRITE $first " /proc/locks; do
+        kill -0 "$first"
+        sleep 0.1
+    done
+    tests/sandbox/build "$dir" "$into" v1_echo 3>&- &
+    second=$!
+    waits_in_line "$second" || {
+        echo over >"$slow"
+        echo "the second has not waited for the first"
+        return 1
+    }
+    echo over >"$slow"
+    wait "$first"
+    wait "$second"
+    [ -x "$into/plain/v1_echo" ]
 }
