@@ -451,6 +451,36 @@ shows_both_sides() {
     prints 'who may have been given that number in between'
 }
 
+@test "a descriptor is closed twice, though the first close has not come back" {
+    [ "$(cat build/kit/strict.probe)" = yes ] || skip "no strict.c here"
+    local wraps
+    # Here the second thread is the first one, in the middle of its close().
+    cat >"$BATS_TEST_TMPDIR/twice.c" <<'EOF'
+#include <unistd.h>
+int __wrap_close(int fd);
+int __real_close(int fd);
+int __real_close(int fd)
+{
+    static int calls;
+    int r = close(fd);
+
+    if (calls++ == 0)
+        __wrap_close(fd);
+    return r;
+}
+int main(void)
+{
+    return __wrap_close(dup(0)) + (__wrap_close(99) == 0);
+}
+EOF
+    wraps=$(sed 's/--wrap=close,//' tests/sandbox/strict.flags)
+    cc -pthread "$wraps" -o "$BATS_TEST_TMPDIR/twice" \
+        "$BATS_TEST_TMPDIR/twice.c" build/kit/strict.o
+    run "$BATS_TEST_TMPDIR/twice" </dev/null
+    [ "$status" -eq 0 ]
+    [[ $output =~ ^strict:\ close\(\):\ descriptor\ [0-9]+\ is\ closed\ twice$ ]]
+}
+
 @test "a log with another clock says so" {
     wrong v2_threads 's/"\[%s\] %s "/"[%s] %s  "/'
     graded v2_threads '^the answer carries'

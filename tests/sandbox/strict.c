@@ -18,6 +18,7 @@
  * here: -Wl,--wrap=close and so on. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -81,7 +82,7 @@ void __tsan_func_exit(void) __attribute__((weak));
             __tsan_func_exit();                                                \
     } while (0)
 
-static atomic_char was_closed[MAX_FD];
+static atomic_char was_open[MAX_FD];
 static atomic_int connects;
 
 /* Returns what follows the word, or NULL. */
@@ -109,15 +110,18 @@ static void tell(const char *format, ...)
     errno = saved;
 }
 
-/* Only what was closed before counts: to close all the numbers that there are,
- * or -1, is no mistake. */
+/* Only what was open once counts: to close all the numbers that there are, or
+ * -1, is no mistake. It is noted before the close: from then on the number is
+ * free, and another thread may try it before our close() has come back. */
+static void note_open(int fd)
+{
+    if (fd >= 0 && fd < MAX_FD && fcntl(fd, F_GETFD) != -1)
+        was_open[fd] = 1;
+}
+
 static void note_close(const char *call, int fd, int failed)
 {
-    if (fd < 0 || fd >= MAX_FD)
-        return;
-    if (!failed || errno != EBADF)
-        was_closed[fd] = 1;
-    else if (was_closed[fd])
+    if (fd >= 0 && fd < MAX_FD && failed && errno == EBADF && was_open[fd])
         tell("strict: %s: descriptor %d is closed twice\n", call, fd);
 }
 
@@ -261,6 +265,7 @@ int __wrap_close(int fd)
     int is_slow = slow != NULL && is_connection(fd), r;
 
     ENTER();
+    note_open(fd);
     r = __real_close(fd);
     note_close("close()", fd, r < 0);
     if (is_slow)
@@ -275,6 +280,7 @@ int __wrap_fclose(FILE *f)
     int fd = fileno(f), r;
 
     ENTER();
+    note_open(fd);
     r = __real_fclose(f);
     note_close("fclose()", fd, r == EOF);
     LEAVE();
