@@ -123,6 +123,10 @@ make_wrong_echo() {
     mkdir "$dir/v2_threads" "$dir/a folder"
     type_make test DIR="$dir" STAGE=v3_event TEST="$row"
     prints 'holds: a folder v2_threads$'
+    mkdir "$dir/socketserver"
+    echo 'int main(void) { return 0; }' >"$dir/socketserver/room.c"
+    type_make test DIR="$dir" STAGE=chat TEST="$row"
+    prints 'There is no .*/socketserver, or no chat\.c in it; '
 }
 
 @test "a rung that does not compile shows its first error, and nothing else" {

@@ -224,6 +224,15 @@ is_there() {
     return 1
 }
 
+not_there() {
+    local made_of='.c file'
+    [ "$stage" != chat ] || made_of=chat.c
+    printf 'There is no %s, or no %s in it; %s holds: %s\n' \
+        "$dir/$(folder_of "$stage")" "$made_of" "$dir" \
+        "$(cd "$dir" && shopt -s nullglob && set -- * &&
+            echo "${*:-nothing}" | "$KIT_TOOLS/readable")"
+}
+
 # A rung that is not there, in a student's folder, is not started yet.
 find_absent() {
     local s
@@ -241,10 +250,7 @@ find_absent() {
     fi
     if [ -n "$stage" ] && [ -s "$work/absent" ] &&
         [ ! -s "$KIT_BUILD/src/$stage.left" ]; then
-        printf 'There is no %s, or no .c file in it; %s holds: %s\n' \
-            "$dir/$(folder_of "$stage")" \
-            "$dir" "$(cd "$dir" && shopt -s nullglob && set -- * &&
-                echo "${*:-nothing}" | "$KIT_TOOLS/readable")"
+        not_there
     fi
 }
 
