@@ -97,7 +97,7 @@ report_of() {
 
 @test "a row that asks for more than our program does is not accepted" {
     graded
-    report_of bob '^It fails on our program, which is right:$'
+    report_of bob '^It fails on our program, which is correct:$'
     report_of bob '^    line 6: alice hears hello$'
     report_of bob '^      expected: .* hello$'
     report_of bob '^      seen:     .* hi$'
@@ -109,7 +109,7 @@ report_of() {
     report_of carol '^It holds on our program, as it should.$'
     report_of carol '^It fails on a program of another design, select_loop, which'
     report_of carol '^    line 4: console shows threads: $'
-    report_of carol 'It asks for something that a right program need not do'
+    report_of carol 'It asks for something that a correct program need not do'
     grep -q '^carol .*not accepted' "$BATS_FILE_TMPDIR/told"
 }
 
@@ -402,7 +402,7 @@ END
     prints 'there is no file .*none.txt'
     echo 'the server starts' >"$row"
     run make -s tryrow ROW="$row"
-    prints 'of which rung is .*row.txt\? Say STAGE='
+    prints 'which rung is .*row.txt for\? Say STAGE='
     run make -s tryrow ROW="$row" STAGE=client
     [ "$status" -ne 0 ]
 }

@@ -132,8 +132,8 @@ question_of_an_end() {
         0:* | *: | *' joined' | *' left' | *'listening on '* | \
             *'connected to '* | *': connected' | *stopping*)
             if ! was_asked_to_end; then
-                echo "Nobody asked it to end: which line did, a return from" \
-                    "main, or an exit()?"
+                echo "Nobody asked it to end: which line ended it, a return" \
+                    "from main, or an exit()?"
             elif [ "$1" != 0 ]; then
                 echo "Which return or exit() gives it status $1, and is that" \
                     "way out an error here?"
@@ -198,12 +198,11 @@ question_of_a_closed_connection() {
     since=${since##* joins}
     if [ "$KIT_STAGE" = makefile_fdopen ]; then
         echo "Which call failed, a read or a write? A stream goes one way: a" \
-            "socket needs one to read and one to write."
+            "socket needs one for reading and another for writing."
     elif [[ $since == *' says quit'* || $since == *' half closes'* ]]; then
         echo "Which line closed it, and had everything due been sent by then?"
     else
-        echo "Nobody asked for the end of this connection: which line closed it," \
-            "and for what reason?"
+        echo "Nobody asked to end this connection: which line closed it, and why?"
     fi
 }
 

@@ -219,7 +219,7 @@ others_wait() {
     local n
     n=$(cut -f 1 "$work/in_order" | grep -cx "$s")
     [ "$n" -eq 1 ] ||
-        printf '    This comes first; %s more behaviours wait for it.\n' \
+        printf '    This comes first; behaviours that wait for it: %s.\n' \
             $((n - 1))
 }
 
