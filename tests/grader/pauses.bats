@@ -84,6 +84,47 @@ END
     [ "$(awk '/ms/ { sum += $1 } END { print sum }' 5)" -lt 320 ]
 }
 
+# Or the server would be taken for one at rest, which has said all that it will.
+@test "a thread that is held up by strict.c has another name meanwhile" {
+    needs_wrap
+    [ -r /proc/self/stat ] || skip "nothing here tells a thread's name"
+    cat >"$BATS_TEST_TMPDIR/names.c" <<'END'
+#include <poll.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+int __wrap_nanosleep(const struct timespec *t, struct timespec *rest)
+{
+    char name[16];
+
+    (void)rest;
+    prctl(PR_GET_NAME, name);
+    return printf("%s %ld ms\n", name, t->tv_nsec / 1000000) < 0 ? -1 : 0;
+}
+
+int main(void)
+{
+    poll(NULL, 0, 0);
+    close(socket(AF_INET, SOCK_STREAM, 0));
+    for (int i = 0; i < 50; i++)
+        accept(-1, NULL, NULL);
+    return 0;
+}
+END
+    # shellcheck disable=SC2046 # Each word is an option.
+    cc -std=gnu11 -pthread -o "$BATS_TEST_TMPDIR/names" \
+        "$BATS_TEST_TMPDIR/names.c" tests/sandbox/strict.c \
+        $(cat tests/sandbox/strict.flags) -Wl,--wrap=nanosleep
+    STRICT='late=2 slow=3 pauses=5' "$BATS_TEST_TMPDIR/names" >"$BATS_TEST_TMPDIR/names.out"
+    grep -qx 'pauses 2 ms' "$BATS_TEST_TMPDIR/names.out"
+    grep -qx 'pauses 3 ms' "$BATS_TEST_TMPDIR/names.out"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/names.out")" -gt 5 ]
+    lacks -v '^pauses [0-9]* ms$' "$BATS_TEST_TMPDIR/names.out"
+}
+
 @test "a SEED that is no number is an error, and plays nothing" {
     for seed in x 0 -3 1.5 08 '1 2' 12345678901; do
         run make -s test STAGE=v1_echo SEED="$seed" 3>&-

@@ -269,7 +269,7 @@ int __wrap_close(int fd)
     r = __real_close(fd);
     note_close("close()", fd, r < 0);
     if (is_slow)
-        rest(atol(slow));
+        pause_for(atol(slow));
     LEAVE();
     step(0);
     return r;
@@ -313,7 +313,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
     int r = __real_poll(fds, n, ms);
 
     if (late != NULL)
-        rest(atol(late));
+        pause_for(atol(late));
     step(1);
     return r;
 }
