@@ -509,6 +509,14 @@ EOF
     prints 'waits in recv\(\)'
 }
 
+@test "a console that naps before it answers is waited for" {
+    knows_threads
+    wrong v2_threads '/^    *printf("threads/i\
+        nanosleep(\&(struct timespec){0, 300000000}, NULL);'
+    graded v2_threads '^the console tells'
+    prints '^1 passed, 0 failed'
+}
+
 @test "one whose sleep ends by itself is waited for" {
     export KIT_DEADLINE=30
     wrong v1_echo 's/= send(fd, buf, n, 0);/= sleep(11) + send(fd, buf, n, 0);/'

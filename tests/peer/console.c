@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* An answer is whole when the program rests; where nothing tells that, when all
- * of these people are in it. */
+ * of these people are in it. As long as there is none, a nap is no rest: a
+ * program that looks at stdin every now and then will answer. */
 struct answering {
     struct prog *prog;
     struct rest rest;
@@ -52,13 +53,17 @@ static int all_named(struct answering *a)
 static int has_answered(void *arg)
 {
     struct answering *a = arg;
+    unsigned long turns = 0;
     int asleep;
 
     if (!a->prog->child.alive)
         return -1;
     if (count_threads(a->prog, &asleep) == 0)
         return all_named(a);
-    return rests(&a->rest);
+    if (!rests(&a->rest))
+        return 0;
+    return *answer_of(a->prog) != '\0'
+           || threads_wait_for_ever(a->prog->child.pid, &turns);
 }
 
 /* Waits for an answer that names these people. 1, or 0 after an answer to the
