@@ -128,6 +128,33 @@ disk_is_as_before() {
     nothing_is_left
 }
 
+# 900 threads of somebody else, who ends when the program is there.
+@test "a fork bomb is failed while as many threads of others end" {
+    [ -r /proc/loadavg ] || skip "nothing here tells how many threads there are"
+    python3 -c 'pass' 2>/dev/null || skip "python3 is missing"
+    python3 - "$(cd "$submission" && pwd | cksum | tr ' ' _)" \
+        <<'END' >"$work/others" 3>&- &
+import glob, os, sys, threading, time
+threading.stack_size(65536)
+for _ in range(900):
+    threading.Thread(target=time.sleep, args=(120,), daemon=True).start()
+print('there', flush=True)
+for _ in range(6000):
+    for exe in glob.glob('/proc/[0-9]*/exe'):
+        try:
+            if '%s/asan/v1_echo' % sys.argv[1] in os.readlink(exe):
+                raise SystemExit
+        except OSError:
+            pass
+    time.sleep(0.01)
+END
+    while ! grep -q there "$work/others"; do sleep 0.05; done
+    submit fork_bomb_late
+    verdict_is 'failed forks'
+    nothing_is_left
+    wait
+}
+
 # Two at a time with one user would share its bound on processes: a room of two
 # thousand threads would let the other's server not start. The file that the
 # users are locked in is another here, for what others grade goes on meanwhile.

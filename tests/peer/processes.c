@@ -16,6 +16,7 @@
 enum {
     RSS_MAX = 2 << 20, /* so many KiB of memory, */
     FORKS_MAX = 500,   /* or so many descendants, */
+    COUNT_MS = 1000,   /* which are counted so often, */
     DISK_MAX = 256     /* or so many MiB of files */
 };
 
@@ -104,6 +105,7 @@ static long threads_everywhere(void)
 
 /* How many there were before any program was started by us. */
 static long threads_before;
+static long next_count; /* ms */
 
 /* How many MiB are free where the program writes; 0 where nothing tells. */
 static long free_space(void)
@@ -141,6 +143,19 @@ static int fills_disk(const struct prog *g)
     return disk_used >= (long long)DISK_MAX << 20;
 }
 
+/* To count our own is to look at every process there is, so the number of all
+ * is asked first; but once a second we count anyway, for as many of others may
+ * have ended meanwhile. */
+static int forks_without_end(void)
+{
+    long now = now_ms();
+
+    if (threads_everywhere() <= threads_before + FORKS_MAX && now < next_count)
+        return 0;
+    next_count = now + COUNT_MS;
+    return guard_descendants() > FORKS_MAX;
+}
+
 /* Why a program must be ended before it harms the machine, or NULL. */
 static const char *too_much(const struct prog *g)
 {
@@ -151,8 +166,7 @@ static const char *too_much(const struct prog *g)
         return "memory";
     if (fills_disk(g))
         return "disk";
-    if (threads_everywhere() > threads_before + FORKS_MAX
-        && guard_descendants() > FORKS_MAX)
+    if (forks_without_end())
         return "forks";
     return NULL;
 }
@@ -186,6 +200,7 @@ void look_after_all(void)
 void remember_before(void)
 {
     threads_before = threads_everywhere();
+    next_count = now_ms() + COUNT_MS;
     free_before = free_space();
 }
 
